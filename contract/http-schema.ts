@@ -1,0 +1,79 @@
+import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, parseTime } from './time.ts'
+import { fieldShape, isRecord } from './fields.ts'
+import type { AvroField, AvroRecord } from './fields.ts'
+
+/** Characters (code points) of a client's string, unless a stream says otherwise. */
+export const TEXT_LENGTH_MAX = 1024
+export const EVENT_ID_LENGTH_MAX = 128
+
+/** JSON Schema (draft 7), the dialect that Fastify compiles. */
+export type JsonSchema = Record<string, unknown>
+
+/**
+ * String formats that the HTTP schemas use. `storable-text`: no NUL and no lone surrogate, so that UTF-8
+ * gives back exactly what came. `event-time`: RFC 3339 inside the range that the tables hold.
+ */
+export const FORMATS = {
+  'storable-text': (text: string) => !text.includes('\0') && text.isWellFormed(),
+  'event-time': (text: string) => {
+    const ms = parseTime(text)
+    return ms !== undefined && ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX
+  }
+}
+
+/** The schema of one event as a client sends it: the stream's own fields, and an optional `event_id`. */
+export function eventSchema (record: AvroRecord): JsonSchema {
+  const fields = record.fields.filter((field) => field.envelope !== true)
+  const schema = objectSchema(fields)
+  const eventId = { ...textSchema(EVENT_ID_LENGTH_MAX), description: 'Identity of the event, for safe retries.' }
+  return {
+    ...schema,
+    properties: { ...schema['properties'] as JsonSchema, event_id: eventId },
+    ...(record.doc === undefined ? {} : { description: record.doc })
+  }
+}
+
+function objectSchema (fields: readonly AvroField[]): JsonSchema {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(fields.map((field) => [field.name, fieldSchema(field)])),
+    required: fields.filter((field) => !('default' in field)).map((field) => field.name),
+    additionalProperties: false
+  }
+}
+
+function fieldSchema (field: AvroField): JsonSchema {
+  const schema = isRecord(field.type) ? objectSchema(field.type.fields) : leafSchema(field)
+  return { ...schema, description: field.doc }
+}
+
+function leafSchema (field: AvroField): JsonSchema {
+  const { kind, bits, symbols } = fieldShape(field.type)
+  switch (kind) {
+    case 'text': return textSchema(TEXT_LENGTH_MAX)
+    case 'enum': return { type: 'string', enum: symbols }
+    case 'instant': return { type: 'string', format: 'event-time', maxLength: 40 }
+    case 'boolean': return { type: 'boolean' }
+    case 'number': return { type: 'number' }
+    case 'integer': return integerSchema(bits)
+    case 'integer_or_text': return {
+      type: ['integer', 'string'],
+      minimum: Number.MIN_SAFE_INTEGER,
+      maximum: Number.MAX_SAFE_INTEGER,
+      minLength: 1,
+      maxLength: TEXT_LENGTH_MAX,
+      format: 'storable-text'
+    }
+  }
+}
+
+function textSchema (lengthMax: number): JsonSchema {
+  return { type: 'string', minLength: 1, maxLength: lengthMax, format: 'storable-text' }
+}
+
+/** 64-bit integers are held to what JSON readers keep exactly: ±(2^53 − 1), RFC 8259 section 6. */
+function integerSchema (bits: 32 | 64): JsonSchema {
+  return bits === 32
+    ? { type: 'integer', minimum: -(2 ** 31), maximum: 2 ** 31 - 1 }
+    : { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }
+}

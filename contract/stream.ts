@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import { eventSchema } from './http-schema.ts'
+import { flattenFields } from './fields.ts'
+import { fromRow, rawColumns, toRow } from './row.ts'
+import { parseTime, timeTextToKeep } from './time.ts'
+import type { AvroRecord, Field } from './fields.ts'
+import type { JsonSchema } from './http-schema.ts'
+import type { RecordPosition, Row } from './row.ts'
+
+/** What a stream's folder declares; everything else about the stream is derived from it. */
+export interface StreamDeclaration {
+  name: string
+  /** Every schema that was ever written, oldest first; the newest one is written now. */
+  schemas: readonly [AvroRecord, ...AvroRecord[]]
+  /** Field that says when the event happened. */
+  eventTime: string
+  /** Field that says whose data the event is; erasure goes by it. */
+  subject: string
+  dimensions: readonly string[]
+  measures: readonly string[]
+  tables: {
+    raw: string
+    /** Copy ordered by subject; holds personal rows. */
+    bySubject?: string
+    /** Rollup; holds no subject. */
+    byMinute?: string
+  }
+}
+
+/** Who sent an event, and who named it. */
+export interface Envelope {
+  tenant: string
+  eventId: string
+  eventIdOrigin: 'SERVER' | 'BODY' | 'HEADER'
+}
+
+/**
+ * A stream: `E` is an event as clients send it (validated by `eventSchema`), `R` the Avro record.
+ * Conversions outward (`toRecord` of a valid event, `toRow`, `fromRow`) are total.
+ */
+export interface Stream<E = Row, R = Row> extends StreamDeclaration {
+  topic: string
+  schema: AvroRecord
+  fields: readonly Field[]
+  eventSchema: JsonSchema
+  rawColumns: Record<string, string>
+  /** Tables that hold rows of a subject, and must be erased from. */
+  personalTables: readonly string[]
+  toRecord: (event: E, envelope: Envelope) => R
+  toRow: (record: R, position: RecordPosition) => Row
+  fromRow: (row: Row) => E
+  /** Key of the record in the log: one tenant's subject stays in one partition, in order. */
+  recordKey: (event: E, tenant: string) => Buffer
+}
+
+/**
+ * Derives a stream from its declaration. Throws where the declaration names a field that the schema lacks.
+ */
+export function defineStream<E extends object, R extends object> (
+  declaration: StreamDeclaration
+): Stream<E, R> {
+  const schema = declaration.schemas[declaration.schemas.length - 1] as AvroRecord
+  const fields = flattenFields(schema)
+  const { eventTime, subject, dimensions, measures, tables } = declaration
+  for (const name of [eventTime, subject, ...dimensions, ...measures]) {
+    if (!fields.some((field) => field.name === name)) throw new Error(`${declaration.name} has no field ${name}`)
+  }
+  return {
+    ...declaration,
+    topic: declaration.name,
+    schema,
+    fields,
+    eventSchema: eventSchema(schema),
+    rawColumns: rawColumns(fields, dimensions),
+    personalTables: tables.bySubject === undefined ? [tables.raw] : [tables.raw, tables.bySubject],
+    toRecord: (event, envelope) => toRecord(eventTime, event as Row, envelope) as R,
+    toRow: (record, position) => toRow(fields, record as Row, position),
+    fromRow: (row) => fromRow(fields, eventTime, row) as E,
+    recordKey: (event, tenant) => recordKey(tenant, (event as Row)[subject] as string)
+  }
+}
+
+/** Reads an Avro schema that stands beside the module `moduleUrl`. */
+export function readSchema (moduleUrl: string, fileName: string): AvroRecord {
+  return JSON.parse(readFileSync(new URL(fileName, moduleUrl), 'utf8')) as AvroRecord
+}
+
+function toRecord (eventTime: string, event: Row, envelope: Envelope): Row {
+  const text = event[eventTime] as string
+  const ms = parseTime(text)
+  if (ms === undefined) throw new TypeError(`${eventTime} is not a valid time: validate the event first`)
+  return {
+    ...event,
+    [eventTime]: ms,
+    time_text: timeTextToKeep(text, ms),
+    event_id: envelope.eventId,
+    event_id_origin: envelope.eventIdOrigin,
+    tenant: envelope.tenant
+  }
+}
+
+/** The tenant's length comes first, so that no two pairs of tenant and subject share a key. */
+function recordKey (tenant: string, subject: string): Buffer {
+  return Buffer.from(`${tenant.length}:${tenant}${subject}`)
+}

@@ -1,0 +1,15 @@
+import { defineStream, readSchema } from '../../stream.ts'
+import type { UserTag, UserTagRecord } from './types.ts'
+
+/** The retailer's firehose: who viewed or bought which product, when, and which campaign brought them. */
+export const userTags = defineStream<UserTag, UserTagRecord>({
+  name: 'user_tags',
+  schemas: [readSchema(import.meta.url, 'user_tags.v1.avsc')],
+  eventTime: 'time',
+  subject: 'cookie',
+  dimensions: ['country', 'device', 'action', 'origin', 'brand_id', 'category_id'],
+  measures: ['price'],
+  tables: { raw: 'user_tags', bySubject: 'user_tags_by_cookie', byMinute: 'user_tags_by_minute' }
+})
+
+export type { UserTag, UserTagRecord } from './types.ts'

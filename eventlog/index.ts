@@ -1,0 +1,5 @@
+export { FencedError, LogUnavailableError, RecordTooLargeError } from './event-log.ts'
+export type {
+  AppendRecord, ConsumeOptions, Consumer, EventLog, LogRecord, PartitionCommit, PartitionOffsets,
+  PartitionSession, ReadOptions, RecordLocation, TopicSpec
+} from './event-log.ts'

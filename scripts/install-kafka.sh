@@ -1,0 +1,27 @@
+#!/bin/sh
+# Puts the jars of a single-node Apache Kafka under .tools/kafka, for the integration tests. Does nothing when
+# they are there already. Needs Java 17 or newer and Maven; Maven's own settings say where jars come from.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+lib="$root/.tools/kafka/lib"
+installed="$root/.tools/kafka/installed"
+pom="$root/tests/support/kafka/pom.xml"
+
+fail () {
+  echo "install-kafka: $1" >&2
+  exit 1
+}
+
+if [ -f "$installed" ] && cmp -s "$installed" "$pom"; then exit 0; fi
+
+command -v java > /dev/null || fail 'java is missing: install a JDK or JRE, version 17 or newer'
+command -v mvn > /dev/null || fail 'mvn is missing: install Maven'
+version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
+[ "${version:-0}" -ge 17 ] || fail "Java ${version:-of unknown version} is too old: version 17 or newer is needed"
+
+rm -rf "$lib"
+mkdir -p "$lib"
+mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies "-DoutputDirectory=$lib" ||
+  fail 'Maven could not fetch the broker'
+cp "$pom" "$installed"
