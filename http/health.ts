@@ -1,0 +1,53 @@
+import type { FastifyInstance } from 'fastify'
+
+/** One thing that must hold; `check` rejects with the reason where it does not. */
+export interface HealthCheck {
+  name: string
+  check: () => Promise<void>
+}
+
+export interface HealthOptions {
+  /** The role's own state: may it be given work? */
+  ready: readonly HealthCheck[]
+  /** What the role depends on, asked anew at each call. */
+  dependencies: readonly HealthCheck[]
+}
+
+/** Milliseconds after which a check counts as failed. */
+const CHECK_MS_MAX = 2_000
+
+/**
+ * `/health/live`: the process answers. `/health/ready`: it may be given work. `/health/dependencies`: what it
+ * stands on answers; a failure here is for people and dashboards, not for restarting the process.
+ */
+export function registerHealth (server: FastifyInstance, { ready, dependencies }: HealthOptions): void {
+  server.get('/health/live', async () => ({ status: 'ok' }))
+  for (const [path, checks] of [['/health/ready', ready], ['/health/dependencies', dependencies]] as const) {
+    server.get(path, async (_request, reply) => {
+      const results = await Promise.all(checks.map(runCheck))
+      const ok = results.every((result) => result.ok)
+      return reply.code(ok ? 200 : 503).send({ status: ok ? 'ok' : 'unavailable', checks: results })
+    })
+  }
+}
+
+interface CheckResult {
+  name: string
+  ok: boolean
+  reason?: string
+}
+
+async function runCheck ({ name, check }: HealthCheck): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MS_MAX} ms`)), CHECK_MS_MAX)
+  })
+  try {
+    await Promise.race([check(), deadline])
+    return { name, ok: true }
+  } catch (error) {
+    return { name, ok: false, reason: error instanceof Error ? error.message : String(error) }
+  } finally {
+    clearTimeout(timer)
+  }
+}

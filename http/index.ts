@@ -1,0 +1,8 @@
+export { httpConfig, httpSettings } from './config.ts'
+export type { HttpConfig } from './config.ts'
+export { registerHealth } from './health.ts'
+export type { HealthCheck, HealthOptions } from './health.ts'
+export { registerMetrics } from './metrics.ts'
+export { problemHeaders, toMillraceError, toProblem } from './problem.ts'
+export type { Problem } from './problem.ts'
+export { EVENT_BODY_BYTES_MAX, collectPaths, createServer, finishRoutes } from './server.ts'

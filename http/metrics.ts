@@ -1,0 +1,29 @@
+import { Histogram, collectDefaultMetrics } from 'prom-client'
+import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+
+/** Upper bounds in seconds, closest around the promises: 50 ms a POST, 150 ms a profile, 1 s an aggregate. */
+const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10]
+
+/**
+ * `/metrics` in Prometheus' text format, and the duration of every request by route pattern (never by the
+ * path that a client sent) and status.
+ */
+export function registerMetrics (server: FastifyInstance, registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status_code'] as const,
+    buckets: DURATION_BUCKETS,
+    registers: [registry]
+  })
+  server.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none'
+    duration.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000)
+    done()
+  })
+  server.get('/metrics', async (_request, reply) => {
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}

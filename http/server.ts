@@ -1,0 +1,94 @@
+import Fastify, { LogController } from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import { FORMATS, MillraceError } from '../contract/index.ts'
+import { problemHeaders, toMillraceError, toProblem } from './problem.ts'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/** One event; a route may set its own. */
+export const EVENT_BODY_BYTES_MAX = 64 * 1024
+/** A path parameter of 1,024 characters of four bytes, percent-encoded. */
+const PATH_PARAMETER_LENGTH_MAX = 1024 * 4 * 3
+
+const METHODS = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'] as const
+
+export interface ServerOptions {
+  log: FastifyBaseLogger
+  /** Milliseconds until a request that is still being sent is cut off. */
+  requestTimeoutMs?: number
+}
+
+/**
+ * The HTTP server of every role: strict JSON validation, problem+json errors, a request id, 405 beside 404.
+ * Roles register their routes on it; `finishRoutes` comes last.
+ */
+export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions): FastifyInstance {
+  const server = Fastify({
+    loggerInstance: log,
+    // Requests are counted and timed by metrics; only failures are worth a line each.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: EVENT_BODY_BYTES_MAX,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: 'idle',
+    genReqId: () => uuidv7(),
+    routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
+    // Nothing is coerced, dropped or defaulted: an event is stored as it was sent or refused.
+    ajv: {
+      customOptions: {
+        allErrors: true,
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        strict: true,
+        allowUnionTypes: true,
+        formats: FORMATS
+      }
+    },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply)
+  })
+  // Text is no body of ours: without its parser it is answered 415.
+  server.removeContentTypeParser('text/plain')
+  server.setErrorHandler((error: FastifyError, request, reply) => sendProblem(error, request, reply))
+  server.setNotFoundHandler((request, reply) => {
+    sendProblem(new MillraceError('route_not_found', `No route ${request.method} ${request.url}`), request, reply)
+  })
+  return server
+}
+
+/** Answers 405 for the methods that a known path lacks. To be called when every route is registered. */
+export function finishRoutes (server: FastifyInstance, paths: Iterable<string>): void {
+  for (const path of new Set(paths)) {
+    const supported = METHODS.filter((method) => server.hasRoute({ method, url: path }))
+    const refused = METHODS.filter((method) => !supported.includes(method))
+    server.route({
+      method: refused,
+      url: path,
+      schema: { hide: true } as object,
+      // The body of a request that is refused anyway is not parsed.
+      onRequest: async (request, reply) => {
+        reply.header('allow', supported.join(', '))
+        throw new MillraceError('method_not_allowed', `${request.method} is not supported here`)
+      },
+      handler: async () => undefined
+    })
+  }
+}
+
+/** Remembers the path of every route that is registered on the server after this call. */
+export function collectPaths (server: FastifyInstance): Set<string> {
+  const paths = new Set<string>()
+  server.addHook('onRoute', (route) => { paths.add(route.url) })
+  return paths
+}
+
+function sendProblem (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const bodyMissing = (thrown as FastifyError).validationContext === 'body' && request.body == null
+  const error = bodyMissing ? new MillraceError('empty_body', 'The body is empty') : toMillraceError(thrown)
+  if (error.status >= 500) {
+    request.log.error({ err: error, cause: error.cause, code: error.code, reqId: request.id }, 'request failed')
+  }
+  reply
+    .code(error.status)
+    .headers(problemHeaders(error))
+    .type('application/problem+json')
+    .send(JSON.stringify(toProblem(error)))
+}
