@@ -3,3 +3,5 @@ export type {
   AppendRecord, ConsumeOptions, Consumer, EventLog, LogRecord, PartitionCommit, PartitionOffsets,
   PartitionSession, ReadOptions, RecordLocation, TopicSpec
 } from './event-log.ts'
+export { openKafkaLog } from './kafka/kafka-log.ts'
+export type { KafkaLogger, KafkaSettings } from './kafka/settings.ts'
