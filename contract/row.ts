@@ -93,7 +93,7 @@ function baseColumnType (field: Field): string {
 }
 
 /** ClickHouse's own text of a DateTime64(3): `YYYY-MM-DD hh:mm:ss.mmm`, UTC. */
-function toDateTime (ms: number): string {
+export function toDateTime (ms: number): string {
   return formatTime(ms).slice(0, 23).replace('T', ' ')
 }
 

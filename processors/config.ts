@@ -1,0 +1,61 @@
+import { Type } from 'typebox'
+import type { Static, TObject } from 'typebox'
+
+/** Settings of the processors, keyed by environment variable. */
+export const processorSettings = {
+  PROCESSOR_GROUP: Type.String({
+    default: 'millrace',
+    minLength: 1,
+    description: 'Consumer group that the processors share; its offsets say what has been stored.'
+  }),
+  BATCH_ROWS_MAX: Type.Integer({
+    default: 20_000,
+    minimum: 1,
+    maximum: 50_000,
+    description: 'Records of one insert; ClickHouse takes a batch of this size as one block.'
+  }),
+  BATCH_BYTES_MAX: Type.Integer({
+    default: 8 * 1024 * 1024,
+    minimum: 1024,
+    description: 'Bytes of the records of one insert.'
+  }),
+  BATCH_AGE_MS_MAX: Type.Integer({
+    default: 1_000,
+    minimum: 1,
+    description: 'How long a batch may fill: freshness against the number of parts that ClickHouse has to merge.'
+  }),
+  RETRY_MS_MAX: Type.Integer({
+    default: 10_000,
+    minimum: 10,
+    description: 'Longest pause between two tries of an insert that failed.'
+  }),
+  STALL_MS_MAX: Type.Integer({
+    default: 15_000,
+    minimum: 100,
+    description: 'How long an insert may fail before the processor calls itself not ready.'
+  })
+}
+
+export interface ProcessorConfig {
+  group: string
+  batch: BatchLimits
+  retryMsMax: number
+  stallMsMax: number
+}
+
+/** One read of the log is one batch, bounded by these. */
+export interface BatchLimits {
+  rowsMax: number
+  bytesMax: number
+  ageMsMax: number
+}
+
+/** The processors' slice of a validated environment. */
+export function processorConfig (env: Static<TObject<typeof processorSettings>>): ProcessorConfig {
+  return {
+    group: env.PROCESSOR_GROUP,
+    batch: { rowsMax: env.BATCH_ROWS_MAX, bytesMax: env.BATCH_BYTES_MAX, ageMsMax: env.BATCH_AGE_MS_MAX },
+    retryMsMax: env.RETRY_MS_MAX,
+    stallMsMax: env.STALL_MS_MAX
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The delivery protocol of one partition, from the moment it is given to this process until it is taken away.
+ * What it guarantees: every record of the log is stored as a row or as a dead letter, exactly once, whatever
+ * dies when.
+ *
+ * With c the committed offset: 1. read: the records `[c, m)` of one read are the batch; 2. commit c with
+ * metadata "pending m": a fenced owner fails here and stops; 3. insert rows, dead letters and the ledger's
+ * row under a token that names the batch; 4. commit m. Whoever finds "pending m" redoes `[c, m)` under the
+ * same token, so what had landed is dropped and what had not is completed. A batch that ClickHouse refuses
+ * has stored nothing: it is cut in half by going back to step 2 with a smaller m, until the refused record
+ * stands alone and is dead-lettered.
+ *
+ * Decided elsewhere: who owns a partition and who is fenced (eventlog), what a token does (clickhouse).
+ */
+import pRetry from 'p-retry'
+import { FencedError } from '../eventlog/index.ts'
+import { NOTHING_PENDING, formatPending, parsePending } from './pending.ts'
+import { RefusedRowsError } from './sink.ts'
+import { batchToken, deadLetterRow, ledgerRow, refusedContent, sortRecords } from './batch.ts'
+import type { LogRecord, PartitionSession } from '../eventlog/index.ts'
+import type { RecordDecoder, Row, Stream } from '../contract/index.ts'
+import type { Batch, BatchContent } from './batch.ts'
+import type { BatchLimits } from './config.ts'
+import type { PendingBatch } from './pending.ts'
+import type { Sink } from './sink.ts'
+
+const RETRY_MS_MIN = 100
+
+/** What a worker tells while it works; calls must not throw. */
+export interface WorkerObserver {
+  /** A batch is complete and committed. */
+  stored: (batch: Batch, content: BatchContent) => void
+  /** An attempt failed and will be repeated. */
+  retrying: (failure: { topic: string, partition: number, error: Error, attempt: number }) => void
+  /** Records that the log deleted before they were stored. */
+  missing: (gap: { topic: string, partition: number, from: number, to: number }) => void
+}
+
+export interface WorkerOptions {
+  session: PartitionSession
+  stream: Stream
+  decoder: RecordDecoder<Row>
+  sink: Sink
+  limits: BatchLimits
+  retryMsMax: number
+  observer: WorkerObserver
+}
+
+/**
+ * Works on a partition until its session ends. Resolves when the partition was lost or the consumer stops;
+ * rejects on a broken invariant, after which the partition may be taken up again from what is committed.
+ */
+export async function runPartitionWorker (options: WorkerOptions): Promise<void> {
+  const { session } = options
+  try {
+    const { offset, metadata } = session.committed
+    let start = offset
+    let pending = parsePending(metadata)
+    while (!session.signal.aborted) {
+      start = await deliverNext(options, start, pending)
+      pending = undefined
+    }
+  } catch (error) {
+    // A fenced session has nothing left to do: the next owner redoes what is pending.
+    if (error instanceof FencedError || session.signal.aborted) return
+    throw error
+  }
+}
+
+/** Delivers one batch from `start` on; the offset after it. */
+async function deliverNext (
+  options: WorkerOptions, start: number, pending: PendingBatch | undefined
+): Promise<number> {
+  const { session, observer } = options
+  const batch = pending === undefined
+    ? await readBatch(options, start)
+    : await readPendingBatch(options, start, pending.end)
+  if (batch === undefined) return start
+  const first = batch.records[0]?.offset ?? batch.end
+  if (first > start) {
+    observer.missing({ topic: session.topic, partition: session.partition, from: start, to: first })
+  }
+  if (pending === undefined) await commit(options, start, { end: batch.end })
+  const landed = await landShrinking(options, batch, pending?.refusal)
+  await commit(options, landed.batch.end)
+  observer.stored(landed.batch, landed.content)
+  return landed.batch.end
+}
+
+/** Step 1: what one read gives. */
+async function readBatch (options: WorkerOptions, start: number): Promise<Batch | undefined> {
+  const { rowsMax, bytesMax, ageMsMax } = options.limits
+  const records = await read(options, start, { minBytes: bytesMax, maxRecords: rowsMax, maxWaitMs: ageMsMax })
+  const last = records[records.length - 1]
+  return last === undefined ? undefined : batchOf(options.session, start, last.offset + 1, records)
+}
+
+/** The batch `[start, end)` that an earlier owner began, however the limits have changed since. */
+async function readPendingBatch (
+  options: WorkerOptions, start: number, end: number
+): Promise<Batch | undefined> {
+  const records: LogRecord[] = []
+  let next = start
+  while (next < end) {
+    if (options.session.signal.aborted) return undefined
+    const found = await read(options, next, {
+      minBytes: 1, maxRecords: options.limits.rowsMax, maxWaitMs: options.limits.ageMsMax
+    })
+    for (const record of found) {
+      if (record.offset < end) records.push(record)
+      next = record.offset + 1
+    }
+  }
+  return batchOf(options.session, start, end, records)
+}
+
+async function read (
+  options: WorkerOptions, offset: number, bounds: { minBytes: number, maxRecords: number, maxWaitMs: number }
+): Promise<LogRecord[]> {
+  const { session, limits } = options
+  return retry(options, () => session.read({ offset, maxBytes: limits.bytesMax, ...bounds }))
+}
+
+/** Step 3, with a smaller batch each time that storage refuses one; what landed in the end. */
+async function landShrinking (
+  options: WorkerOptions, wanted: Batch, knownRefusal: string | undefined
+): Promise<{ batch: Batch, content: BatchContent }> {
+  let batch = wanted
+  let refusal = knownRefusal
+  while (true) {
+    const content = refusal === undefined ? await sortBatch(options, batch) : refusedContent(batch, refusal)
+    const refused = await insertRows(options, batch, content)
+    if (refused === undefined) {
+      await insertBooks(options, batch, content)
+      return { batch, content }
+    }
+    if (batch.records.length === 1) refusal = refused.message
+    else batch = firstHalf(batch)
+    await commit(options, batch.start, { end: batch.end, ...(refusal === undefined ? {} : { refusal }) })
+  }
+}
+
+async function sortBatch (options: WorkerOptions, batch: Batch): Promise<BatchContent> {
+  const { stream, decoder } = options
+  const values = batch.records.map((record) => record.value)
+  const decoded = await retry(options, () => decoder.decode(values))
+  return sortRecords(stream, batch, decoded)
+}
+
+/** Inserts the rows of a batch; the error where storage refuses one of them, and then none is stored. */
+async function insertRows (
+  options: WorkerOptions, batch: Batch, { rows }: BatchContent
+): Promise<RefusedRowsError | undefined> {
+  try {
+    await insert(options, batch, options.stream.tables.raw, rows)
+  } catch (error) {
+    if (error instanceof RefusedRowsError) return error
+    throw error
+  }
+}
+
+/** The dead letters, and last the ledger's row, which says that the batch is whole. */
+async function insertBooks (options: WorkerOptions, batch: Batch, content: BatchContent): Promise<void> {
+  const { stream } = options
+  const deadLetters = content.deadLetters.map((letter) => deadLetterRow(stream, batch, letter))
+  await insert(options, batch, 'dead_letters', deadLetters)
+  const books = batch.records.length === 0 ? [] : [ledgerRow(stream, batch, content)]
+  await insert(options, batch, 'batches', books)
+}
+
+async function insert (
+  options: WorkerOptions, batch: Batch, table: string, rows: readonly Row[]
+): Promise<void> {
+  if (rows.length === 0) return
+  const request = { table, rows, token: batchToken(batch), signal: options.session.signal }
+  await retry(options, () => options.sink.insert(request))
+}
+
+/** Steps 2 and 4. A commit whose outcome is unknown is repeated: it says the same again. */
+async function commit (options: WorkerOptions, offset: number, pending?: PendingBatch): Promise<void> {
+  const metadata = pending === undefined ? NOTHING_PENDING : formatPending(pending)
+  await retry(options, () => options.session.commit({ offset, metadata }))
+}
+
+/** Repeats a call until it succeeds, for ever, unless its error says that this is pointless. */
+async function retry<T> (options: WorkerOptions, call: () => Promise<T>): Promise<T> {
+  const { session, retryMsMax, observer } = options
+  const { topic, partition, signal } = session
+  return pRetry(call, {
+    retries: Infinity,
+    minTimeout: Math.min(RETRY_MS_MIN, retryMsMax),
+    maxTimeout: retryMsMax,
+    randomize: true,
+    signal,
+    shouldRetry: ({ error }) => !(error instanceof FencedError || error instanceof RefusedRowsError),
+    onFailedAttempt: ({ error, attemptNumber }) => {
+      if (error instanceof FencedError || error instanceof RefusedRowsError) return
+      observer.retrying({ topic, partition, error, attempt: attemptNumber })
+    }
+  })
+}
+
+function firstHalf (batch: Batch): Batch {
+  const records = batch.records.slice(0, Math.ceil(batch.records.length / 2))
+  return { ...batch, records, end: (records[records.length - 1] as LogRecord).offset + 1 }
+}
+
+function batchOf (
+  { topic, partition }: PartitionSession, start: number, end: number, records: readonly LogRecord[]
+): Batch {
+  return { topic, partition, start, end, records }
+}

@@ -1,0 +1,35 @@
+/**
+ * What a processor commits as metadata before it inserts: the batch that starts at the committed offset and
+ * has been begun. Whoever owns the partition next reads it and redoes exactly that batch.
+ */
+export interface PendingBatch {
+  /** Offset after the last record of the batch. */
+  end: number
+  /**
+   * Why ClickHouse refuses the one record of this batch; it goes to the dead letters. Kept here so that a
+   * redo decides the same, even if ClickHouse would take the record by then.
+   */
+  refusal?: string
+}
+
+/** Part of a refusal that is kept: Kafka limits metadata to 4,096 bytes. */
+const REFUSAL_LENGTH_MAX = 200
+
+/** The metadata of a partition whose last batch is complete. */
+export const NOTHING_PENDING = ''
+
+export function formatPending ({ end, refusal }: PendingBatch): string {
+  const kept = refusal?.slice(0, REFUSAL_LENGTH_MAX)
+  return JSON.stringify(kept === undefined ? { end } : { end, refusal: kept })
+}
+
+/**
+ * The batch that committed metadata speaks of, or undefined where none is pending. Throws where the metadata
+ * is not ours: guessing could store a batch twice.
+ */
+export function parsePending (metadata: string): PendingBatch | undefined {
+  if (metadata === NOTHING_PENDING) return undefined
+  const pending = JSON.parse(metadata) as Partial<PendingBatch>
+  if (!Number.isSafeInteger(pending.end)) throw new Error(`Committed metadata is not ours: ${metadata}`)
+  return pending as PendingBatch
+}
