@@ -1,0 +1,18 @@
+export {
+  clickHouseConfig, clickHouseSettings, embeddedServerConfig, embeddedServerSettings
+} from './config.ts'
+export type { ClickHouseConfig, EmbeddedServerConfig, EngineLimits, ReadLimits } from './config.ts'
+export {
+  BATCH_ROWS_MAX, createMigrationClient, createReadClient, createWriteClient, insertBatch
+} from './client.ts'
+export type { ClickHouseClient, InsertBatch } from './client.ts'
+export { classifyFault, clickHouseCode } from './faults.ts'
+export type { FaultClass } from './faults.ts'
+export { MigrationError, loadMigrations } from './migration-files.ts'
+export type { Migration } from './migration-files.ts'
+export { DEDUPLICATION_WINDOW, renderMigration } from './migration-template.ts'
+export type { TemplateConfig } from './migration-template.ts'
+export { migrate, pendingMigrations } from './migrate.ts'
+export type { MigrateOptions } from './migrate.ts'
+export { DataDirectoryError, startEmbeddedServer } from './embedded-server/index.ts'
+export type { EmbeddedServer, EmbeddedServerOptions, EmbeddedUser } from './embedded-server/index.ts'
