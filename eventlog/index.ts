@@ -5,3 +5,5 @@ export type {
 } from './event-log.ts'
 export { openKafkaLog } from './kafka/kafka-log.ts'
 export type { KafkaLogger, KafkaSettings } from './kafka/settings.ts'
+export { openEmbeddedLog } from './embedded/embedded-log.ts'
+export type { EmbeddedLogOptions } from './embedded/embedded-log.ts'

@@ -1,0 +1,171 @@
+/**
+ * The event log in a directory of this machine, over LMDB. An ingest process appends while a processor
+ * process reads and commits; any of them may be killed at any point.
+ *
+ * Guarantee: what append or commit acknowledged is on disk (see environment.ts). Records and group state are
+ * two environments with two write locks, so a processor that is stopped in the middle of a commit does not
+ * hold up ingest; it holds up the other members of the machine's groups until it goes on or is killed.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { LogUnavailableError } from '../event-log.ts'
+import { GroupMember } from './group-member.ts'
+import { GroupStore } from './group-store.ts'
+import { RecordStore } from './record-store.ts'
+import { openEnvironment } from './environment.ts'
+import type { Environment } from './environment.ts'
+import type { GroupKey } from './group-store.ts'
+import type {
+  AppendRecord, ConsumeOptions, Consumer, EventLog, PartitionCommit, PartitionOffsets, RecordLocation,
+  TopicSpec
+} from '../event-log.ts'
+
+export interface EmbeddedLogOptions {
+  /** Created if it does not exist. Not on a network file system: LMDB needs shared memory and fsync. */
+  directory: string
+  /** Of topics that set none. Default 7 days, as in Kafka. */
+  retentionMs?: number
+  /** How often an appending process looks for expired records. Default 1 minute. */
+  retentionIntervalMs?: number
+  /** Bound on the bytes of all records; at the bound append throws LogUnavailableError. Default 32 GiB. */
+  bytesMax?: number
+  /** Bound on one record with its header. Default 1 MiB, as in Kafka. */
+  recordBytesMax?: number
+  /** Bound on the bytes of appends that wait for the disk. Default 64 MiB. */
+  pendingBytesMax?: number
+  /** A member that has not beaten for this long has lost its partitions. Default 3 s. */
+  sessionTimeoutMs?: number
+  /** Default 0.5 s. */
+  heartbeatMs?: number
+  /** How often a waiting read looks for new records. Default 25 ms. */
+  pollMs?: number
+  /** A write that did not commit for this long throws LogUnavailableError. Default 5 s. */
+  writeTimeoutMs?: number
+  /** Wall clock, epoch milliseconds; retention compares it with the records' arrival. */
+  now?: () => number
+  /** Clock of leases: one for all processes, never set back. */
+  monotonicMs?: () => number
+}
+
+const DEFAULTS = {
+  retentionMs: 7 * 24 * 3_600_000,
+  retentionIntervalMs: 60_000,
+  bytesMax: 32 * 2 ** 30,
+  recordBytesMax: 2 ** 20,
+  pendingBytesMax: 64 * 2 ** 20,
+  sessionTimeoutMs: 3000,
+  heartbeatMs: 500,
+  pollMs: 25,
+  writeTimeoutMs: 5000,
+  now: () => Date.now(),
+  monotonicMs: () => Number(process.hrtime.bigint() / 1_000_000n)
+}
+
+const GROUP_BYTES_MAX = 64 * 2 ** 20
+/** Address space only. Pages are filled up to half, and freed ones are reused late. */
+const MAP_SLACK_BYTES = 256 * 2 ** 20
+
+/** Opens the log of a directory; any number of processes may. */
+export function openEmbeddedLog (options: EmbeddedLogOptions): EventLog {
+  return new EmbeddedLog({ ...DEFAULTS, ...options })
+}
+
+class EmbeddedLog implements EventLog {
+  readonly #options: Required<EmbeddedLogOptions>
+  readonly #recordEnvironment: Environment<Buffer, Buffer>
+  readonly #groupEnvironment: Environment<unknown, GroupKey>
+  readonly #records: RecordStore
+  readonly #groups: GroupStore
+  readonly #members = new Set<GroupMember>()
+  #expireAtMs: number
+  #expiring: Promise<void> = Promise.resolve()
+
+  constructor (options: Required<EmbeddedLogOptions>) {
+    this.#options = options
+    const { directory, writeTimeoutMs, bytesMax, sessionTimeoutMs, monotonicMs } = options
+    mkdirSync(directory, { recursive: true })
+    // One size in every process: a process that mapped less than another has written could not read on.
+    this.#recordEnvironment = openEnvironment({
+      path: join(directory, 'records.mdb'),
+      mapSize: 2 * bytesMax + MAP_SLACK_BYTES,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      writeTimeoutMs
+    })
+    this.#groupEnvironment = openEnvironment({
+      path: join(directory, 'groups.mdb'), mapSize: GROUP_BYTES_MAX, encoding: 'json', writeTimeoutMs
+    })
+    this.#records = new RecordStore({
+      ...options, environment: this.#recordEnvironment, defaultRetentionMs: options.retentionMs
+    })
+    this.#groups = new GroupStore({ environment: this.#groupEnvironment, sessionTimeoutMs, monotonicMs })
+    this.#expireAtMs = monotonicMs()
+  }
+
+  async createTopics (topics: readonly TopicSpec[]): Promise<void> {
+    await this.#records.createTopics(topics)
+  }
+
+  async append (topic: string, records: readonly AppendRecord[]): Promise<RecordLocation[]> {
+    this.#expireIfDue()
+    return await this.#records.append(topic, records)
+  }
+
+  async offsets (topic: string): Promise<PartitionOffsets[]> {
+    return this.#records.offsets(topic)
+  }
+
+  async committedOffsets (group: string, topic: string): Promise<PartitionCommit[]> {
+    const { partitions } = this.#records.topic(topic)
+    return Array.from({ length: partitions }, (_, partition) => ({
+      partition, commit: this.#groups.committed(group, topic, partition)
+    })).flatMap(({ partition, commit }) => commit === undefined ? [] : [{ partition, ...commit }])
+  }
+
+  async consume (options: ConsumeOptions): Promise<Consumer> {
+    const { heartbeatMs, pollMs, monotonicMs } = this.#options
+    const member = new GroupMember({
+      ...options,
+      records: this.#records,
+      groups: this.#groups,
+      heartbeatMs,
+      pollMs,
+      retryMs: heartbeatMs,
+      monotonicMs
+    })
+    this.#members.add(member)
+    return member
+  }
+
+  async ping (): Promise<void> {
+    try {
+      this.#records.ping()
+    } catch (error) {
+      throw new LogUnavailableError('The embedded log could not be read', { cause: error })
+    }
+  }
+
+  /** Stops the consumers that still run, waits for the writes under way. */
+  async close (): Promise<void> {
+    await Promise.all([...this.#members].map(async (member) => await member.stop()))
+    await this.#expiring
+    await this.#recordEnvironment.close()
+    await this.#groupEnvironment.close()
+  }
+
+  #expireIfDue (): void {
+    const { monotonicMs, retentionIntervalMs } = this.#options
+    if (monotonicMs() < this.#expireAtMs) return
+    this.#expireAtMs = monotonicMs() + retentionIntervalMs
+    this.#expiring = this.#expiring.then(async () => await this.#expire())
+  }
+
+  async #expire (): Promise<void> {
+    try {
+      let more = true
+      while (more) more = await this.#records.expire(this.#options.now())
+    } catch {
+      // Whatever keeps the log from deleting also fails the appends, which report it; the next round retries.
+    }
+  }
+}
