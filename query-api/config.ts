@@ -1,0 +1,57 @@
+import { Type } from 'typebox'
+import type { Static, TObject } from 'typebox'
+import type { SharedReadLimits } from './shared-read.ts'
+
+/** Settings of the query API, keyed by environment variable. */
+export const queryApiSettings = {
+  PROFILE_BATCH_SIZE_MAX: Type.Integer({
+    default: 64,
+    minimum: 1,
+    maximum: 1000,
+    description: 'Profile requests that share one query; the more, the cheaper each, the later the first.'
+  }),
+  PROFILE_BATCH_BYTES_MAX: Type.Integer({
+    default: 65_536,
+    minimum: 1,
+    description: 'Bytes of the values of one shared query; a quarter of what ClickHouse reads as one statement.'
+  }),
+  PROFILE_QUERIES_MAX: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description: 'Profile queries in flight at once; on a small machine a second one only slows the first.'
+  }),
+  AGGREGATES_QUERIES_MAX: Type.Integer({
+    default: 2,
+    minimum: 1,
+    maximum: 64,
+    description: 'Aggregates queries in flight at once.'
+  }),
+  QUERY_QUEUE_MAX: Type.Integer({
+    default: 1000,
+    minimum: 1,
+    description: 'Requests of one kind that may wait for a query; one more is answered 503.'
+  }),
+  QUERY_TIMEOUT_MS: Type.Integer({
+    default: 5000,
+    minimum: 1,
+    description: 'Longest time for one request, waiting included; beyond it the answer is 503.'
+  })
+}
+
+export interface QueryApiConfig {
+  profiles: SharedReadLimits
+  aggregates: SharedReadLimits
+}
+
+/** The query API's slice of a validated environment. */
+export function queryApiConfig (env: Static<TObject<typeof queryApiSettings>>): QueryApiConfig {
+  const common = { queueMax: env.QUERY_QUEUE_MAX, timeoutMs: env.QUERY_TIMEOUT_MS }
+  const batchBytesMax = env.PROFILE_BATCH_BYTES_MAX
+  return {
+    profiles: {
+      ...common, batchSizeMax: env.PROFILE_BATCH_SIZE_MAX, batchBytesMax, inFlightMax: env.PROFILE_QUERIES_MAX
+    },
+    aggregates: { ...common, batchSizeMax: 1, batchBytesMax, inFlightMax: env.AGGREGATES_QUERIES_MAX }
+  }
+}

@@ -1,0 +1,6 @@
+export { queryApiRoutes } from './app.ts'
+export type { QueryApiOptions } from './app.ts'
+export { clickHouseQueryClient } from './clickhouse-query-client.ts'
+export { queryApiConfig, queryApiSettings } from './config.ts'
+export type { QueryApiConfig } from './config.ts'
+export type { Query, QueryClient } from './query-client.ts'

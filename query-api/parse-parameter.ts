@@ -1,0 +1,53 @@
+import { FORMATS, MillraceError, TEXT_LENGTH_MAX } from '../contract/index.ts'
+import type { ErrorCode, Fault } from '../contract/index.ts'
+
+/** A parsed query string: a parameter that stands several times is an array, in the order of the URL. */
+export type RawQuery = Readonly<Record<string, string | readonly string[]>>
+
+/** Collects what is wrong with a request, so that one answer names all of it. */
+export class ParameterFaults {
+  private readonly faults: Fault[] = []
+
+  add (path: string, code: ErrorCode, message: string): undefined {
+    this.faults.push({ path, code, message })
+    return undefined
+  }
+
+  /** Throws MillraceError with the code of the first fault, and all faults in it. */
+  throwIfAny (): void {
+    const [first] = this.faults
+    if (first === undefined) return
+    throw new MillraceError(first.code, `${first.path}: ${first.message}`, { faults: this.faults })
+  }
+}
+
+/** Every value of a parameter, in the order of the URL; empty where it is absent. */
+export function valuesOf (query: RawQuery, name: string): readonly string[] {
+  const value = query[name]
+  if (value === undefined) return []
+  return typeof value === 'string' ? [value] : value
+}
+
+/**
+ * Faults every parameter outside `names`: a misspelt filter that was ignored would give a wrong answer
+ * without a word.
+ */
+export function refuseUnknown (query: RawQuery, names: readonly string[], faults: ParameterFaults): void {
+  for (const name of Object.keys(query)) {
+    if (!names.includes(name)) {
+      faults.add(name.slice(0, 128), 'invalid_parameter', 'the route has no such parameter')
+    }
+  }
+}
+
+/** The text itself where a stream could hold it: 1 to 1,024 characters, no NUL. */
+export function parseText (name: string, text: string, faults: ParameterFaults): string | undefined {
+  if (text === '') return faults.add(name, 'invalid_parameter', 'must not be empty')
+  if (text.length > TEXT_LENGTH_MAX && [...text].length > TEXT_LENGTH_MAX) {
+    return faults.add(name, 'invalid_parameter', `must not be longer than ${TEXT_LENGTH_MAX} characters`)
+  }
+  if (!FORMATS['storable-text'](text)) {
+    return faults.add(name, 'invalid_parameter', 'must be Unicode without NUL')
+  }
+  return text
+}

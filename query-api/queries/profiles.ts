@@ -1,0 +1,66 @@
+import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, userTags } from '../../contract/index.ts'
+import type { Row, UserTag } from '../../contract/index.ts'
+import type { Query } from '../query-client.ts'
+import type { ProfileRequest } from '../parse-profile-request.ts'
+
+/** A shopper's newest tags, newest first. */
+export interface Profile {
+  views: UserTag[]
+  buys: UserTag[]
+}
+
+/** What `fromRow` needs of a row; the key's constants and the position stay in the table. */
+const COLUMNS = Object.keys(userTags.rawColumns)
+  .filter((column) => !['tenant', 'received_at', '_partition', '_offset'].includes(column))
+
+// One range for the index, and each shopper's own range behind it; equal times keep their order in the log.
+const SQL = `
+SELECT ${COLUMNS.join(', ')}
+FROM ${userTags.tables.bySubject}
+WHERE tenant = {tenant:String}
+  AND cookie IN {cookies:Array(String)}
+  AND time >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+  AND time < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
+  AND toUnixTimestamp64Milli(time) >= transform(cookie, {cookies:Array(String)}, {from_ms_each:Array(Int64)}, 0)
+  AND toUnixTimestamp64Milli(time) < transform(cookie, {cookies:Array(String)}, {to_ms_each:Array(Int64)}, 0)
+ORDER BY cookie, action, time DESC, _partition DESC, _offset DESC
+LIMIT {limit:UInt16} BY cookie, action`.trimStart()
+
+/**
+ * One query for the profiles of several shoppers, each in its own range of time. Cookies must differ. Ranges
+ * are cut to the times that a table holds.
+ */
+export function profilesQuery (tenant: string, requests: readonly ProfileRequest[]): Query {
+  const fromMsEach = requests.map(({ timeRange }) => clamp(timeRange.fromMs))
+  const toMsEach = requests.map(({ timeRange }) => clamp(timeRange.toMs))
+  return {
+    name: 'profiles',
+    sql: SQL,
+    params: {
+      tenant,
+      cookies: requests.map(({ cookie }) => cookie),
+      from_ms: Math.min(...fromMsEach),
+      to_ms: Math.max(...toMsEach),
+      from_ms_each: fromMsEach,
+      to_ms_each: toMsEach,
+      limit: Math.max(...requests.map(({ limit }) => limit))
+    }
+  }
+}
+
+/** The profile of each request, in their order, from the rows of their query. */
+export function toProfiles (requests: readonly ProfileRequest[], rows: readonly Row[]): Profile[] {
+  const profiles = new Map<unknown, Profile>(requests.map(({ cookie }) => [cookie, { views: [], buys: [] }]))
+  const limits = new Map<unknown, number>(requests.map(({ cookie, limit }) => [cookie, limit]))
+  for (const row of rows) {
+    const profile = profiles.get(row['cookie'])
+    if (profile === undefined) continue
+    const tags = row['action'] === 'VIEW' ? profile.views : profile.buys
+    if (tags.length < (limits.get(row['cookie']) as number)) tags.push(userTags.fromRow(row))
+  }
+  return [...profiles.values()]
+}
+
+function clamp (ms: number): number {
+  return Math.min(Math.max(ms, EVENT_TIME_MS_MIN), EVENT_TIME_MS_MAX + 1)
+}

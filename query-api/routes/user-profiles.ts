@@ -1,0 +1,33 @@
+import { clientSignal } from '../client-signal.ts'
+import { parseProfileRequest } from '../parse-profile-request.ts'
+import { tenantOf } from '../tenant.ts'
+import type { FastifyInstance } from 'fastify'
+import type { Profile } from '../queries/profiles.ts'
+import type { ProfileRequest } from '../parse-profile-request.ts'
+import type { RawQuery } from '../parse-parameter.ts'
+import type { SharedRead } from '../shared-read.ts'
+import type { TenantRequest } from '../readers.ts'
+
+export interface UserProfilesOptions {
+  profiles: SharedRead<TenantRequest<ProfileRequest>, Profile>
+}
+
+interface UserProfilesRoute {
+  Params: { cookie: string }
+  Querystring: RawQuery
+}
+
+/**
+ * `POST /user_profiles/{cookie}?time_range=<from>_<to>&limit=<n>`: the shopper's newest views and buys in
+ * `[from, to)`, newest first, each as it was sent. An unknown shopper has empty lists.
+ */
+export function registerUserProfiles (server: FastifyInstance, { profiles }: UserProfilesOptions): void {
+  server.post<UserProfilesRoute>('/user_profiles/:cookie', async (request, reply) => {
+    const profileRequest = parseProfileRequest(request.params.cookie, request.query)
+    const { cookie, timeRange, limit } = profileRequest
+    if (limit === 0 || timeRange.fromMs === timeRange.toMs) return { cookie, views: [], buys: [] }
+    const read = { tenant: tenantOf(request), request: profileRequest }
+    const { views, buys } = await profiles.read(read, clientSignal(reply))
+    return { cookie, views, buys }
+  })
+}

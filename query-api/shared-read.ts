@@ -1,0 +1,179 @@
+/**
+ * Point reads that arrive while a query is in flight share the next one: a query for fifty subjects costs
+ * little more than a query for one.
+ *
+ * Guarantees: a read is answered from a query that began after the read arrived; requests leave the queue in
+ * the order of their arrival, but for those that a batch may not hold together; a query that fails fails the
+ * reads in it and no other; a read settles within `timeoutMs`. What a query does is decided by `readMany`.
+ */
+import { MillraceError } from '../contract/index.ts'
+
+export interface SharedReadOptions<Request, Answer> {
+  /**
+   * Answers a batch, in the order of its requests. Its rejection is handed to every read of the batch. The
+   * signal aborts when the answer is of no use any more; a call that ignores it keeps its place in flight.
+   */
+  readMany: (requests: readonly Request[], signal: AbortSignal) => Promise<readonly Answer[]>
+  /** Reads that wait with equal keys are one request, and share its answer: treat an answer as frozen. */
+  keyOf: (request: Request) => string
+  /** Requests of different groups never share a batch. */
+  groupOf: (request: Request) => string
+  /** Requests of one subject never share a batch. */
+  subjectOf: (request: Request) => string
+  /** Size of a request within a query; a request above `batchBytesMax` goes alone. */
+  bytesOf: (request: Request) => number
+  limits: SharedReadLimits
+  /** Called with the number of requests of each batch, before it is read. */
+  onBatch?: (size: number) => void
+}
+
+export interface SharedReadLimits {
+  batchSizeMax: number
+  batchBytesMax: number
+  /** Requests that may wait; a read beyond them is refused. */
+  queueMax: number
+  inFlightMax: number
+  /** Milliseconds that a read may take, waiting included; and a query by itself. */
+  timeoutMs: number
+}
+
+interface Reader<Answer> {
+  resolve: (answer: Answer) => void
+  reject: (reason: unknown) => void
+}
+
+/** One request and all who wait for its answer. */
+interface Entry<Request, Answer> {
+  request: Request
+  key: string
+  readers: Set<Reader<Answer>>
+}
+
+export class SharedRead<Request, Answer> {
+  private readonly options: SharedReadOptions<Request, Answer>
+  /** In the order of arrival. */
+  private readonly waiting = new Map<string, Entry<Request, Answer>>()
+  private readonly inFlight = new Set<AbortController>()
+  private closed = false
+
+  constructor (options: SharedReadOptions<Request, Answer>) {
+    this.options = options
+  }
+
+  /** Requests that wait for a query. */
+  get waitingCount (): number {
+    return this.waiting.size
+  }
+
+  /**
+   * Rejects with MillraceError `overloaded` where the queue is full, `storage_unavailable` where the time is
+   * up, `shutting_down` after `close`; with the reason of `signal` where that aborts; else with what
+   * `readMany` rejected with.
+   */
+  read (request: Request, signal?: AbortSignal): Promise<Answer> {
+    if (this.closed) return Promise.reject(new MillraceError('shutting_down', 'No reads after close'))
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    const key = this.options.keyOf(request)
+    let entry = this.waiting.get(key)
+    if (entry === undefined) {
+      if (this.waiting.size >= this.options.limits.queueMax) {
+        return Promise.reject(new MillraceError('overloaded', `${this.waiting.size} reads are waiting`))
+      }
+      entry = { request, key, readers: new Set() }
+      this.waiting.set(key, entry)
+    }
+    const answer = this.join(entry, signal)
+    this.startQueries()
+    return answer
+  }
+
+  /** Refuses what waits and what comes, and aborts what is in flight. */
+  close (): void {
+    this.closed = true
+    const error = new MillraceError('shutting_down', 'The reads were closed')
+    for (const { readers } of this.waiting.values()) {
+      for (const reader of readers) reader.reject(error)
+    }
+    for (const controller of this.inFlight) controller.abort(error)
+  }
+
+  private join (entry: Entry<Request, Answer>, signal: AbortSignal | undefined): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const settle = <Value>(outcome: (value: Value) => void) => (value: Value): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      this.leave(entry, reader)
+      outcome(value)
+    }
+    const reader: Reader<Answer> = { resolve: settle(resolve), reject: settle(reject) }
+    const onAbort = (): void => reader.reject(signal?.reason)
+    const { timeoutMs } = this.options.limits
+    const timer = setTimeout(() => reader.reject(timeoutError(timeoutMs)), timeoutMs)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    entry.readers.add(reader)
+    return promise
+  }
+
+  /** A request that nobody waits for any more is not read. */
+  private leave (entry: Entry<Request, Answer>, reader: Reader<Answer>): void {
+    entry.readers.delete(reader)
+    if (entry.readers.size === 0 && this.waiting.get(entry.key) === entry) this.waiting.delete(entry.key)
+  }
+
+  private startQueries (): void {
+    while (this.inFlight.size < this.options.limits.inFlightMax && this.waiting.size > 0) {
+      const batch = this.takeBatch()
+      this.options.onBatch?.(batch.length)
+      this.readBatch(batch)
+    }
+  }
+
+  /** The longest waiting request, and those behind it that fit beside it. */
+  private takeBatch (): Array<Entry<Request, Answer>> {
+    const { groupOf, subjectOf, bytesOf, limits } = this.options
+    const batch: Array<Entry<Request, Answer>> = []
+    const subjects = new Set<string>()
+    let group: string | undefined
+    let bytes = 0
+    for (const entry of this.waiting.values()) {
+      if (batch.length === limits.batchSizeMax) break
+      const { request } = entry
+      group ??= groupOf(request)
+      const subject = subjectOf(request)
+      const size = bytesOf(request)
+      if (group !== groupOf(request) || subjects.has(subject)) continue
+      if (batch.length > 0 && bytes + size > limits.batchBytesMax) continue
+      subjects.add(subject)
+      bytes += size
+      batch.push(entry)
+    }
+    for (const { key } of batch) this.waiting.delete(key)
+    return batch
+  }
+
+  /** Never rejects: the readers are told. */
+  private async readBatch (batch: ReadonlyArray<Entry<Request, Answer>>): Promise<void> {
+    const controller = new AbortController()
+    const { timeoutMs } = this.options.limits
+    const timer = setTimeout(() => controller.abort(timeoutError(timeoutMs)), timeoutMs)
+    this.inFlight.add(controller)
+    try {
+      const answers = await this.options.readMany(batch.map(({ request }) => request), controller.signal)
+      for (const [index, { readers }] of batch.entries()) {
+        for (const reader of readers) reader.resolve(answers[index] as Answer)
+      }
+    } catch (error) {
+      for (const { readers } of batch) {
+        for (const reader of readers) reader.reject(error)
+      }
+    } finally {
+      clearTimeout(timer)
+      this.inFlight.delete(controller)
+      this.startQueries()
+    }
+  }
+}
+
+function timeoutError (timeoutMs: number): MillraceError {
+  return new MillraceError('storage_unavailable', `No answer within ${timeoutMs} ms`)
+}
