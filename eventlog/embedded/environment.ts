@@ -21,7 +21,7 @@ export interface Environment<V, K extends Buffer | Array<string | number>> {
   fresh: () => Database<V, K>
   /**
    * Runs `work` (synchronous) in a write transaction of its own; what it throws rolls the transaction back
-   * and is thrown here. Transactions that queue up while one is being synced share the next sync. Resolves when
+   * and is thrown here. Transactions that queue up while one is synced share the next sync. Resolves when
    * durable. Throws LogUnavailableError when the log cannot be written, or not within `writeTimeoutMs`.
    */
   write: <T>(work: () => T) => Promise<T>
@@ -31,7 +31,10 @@ export interface Environment<V, K extends Buffer | Array<string | number>> {
 export function openEnvironment<V, K extends Buffer | Array<string | number>> (
   { writeTimeoutMs, ...options }: RootDatabaseOptionsWithPath & { writeTimeoutMs: number }
 ): Environment<V, K> {
-  const database = open<V, K>({ ...options, overlappingSync: false, noSubdir: true })
+  // With eventTurnBatching lmdb-js makes a promise of its own for each batch, and where a commit fails (disk
+  // full) that one is rejected with nobody to catch it, which would end the process.
+  const durable = { overlappingSync: false, eventTurnBatching: false }
+  const database = open<V, K>({ ...options, ...durable, noSubdir: true })
   const pending = new Set<Promise<unknown>>()
   return {
     database,
@@ -86,23 +89,22 @@ async function writeWithin<T> (database: Database, timeoutMs: number, work: () =
   try {
     return await Promise.race([committed, timeout])
   } catch (error) {
-    throw asLogError(error)
+    throw await asLogError(error)
   } finally {
     clearTimeout(timer)
-    committed.catch(ignoreCommitError)
+    committed.catch(() => {})
   }
 }
 
 /** Errors of ours pass; what LMDB reports (map or disk full, I/O) becomes retryable. */
-function asLogError (error: unknown): unknown {
-  ignoreCommitError(error)
-  const reason = error instanceof WorkFailed ? error.reason : error
+async function asLogError (error: unknown): Promise<unknown> {
+  const reason = error instanceof WorkFailed ? error.reason : await commitFault(error)
   const ours = reason instanceof Error && 'retryable' in reason
   return ours ? reason : new LogUnavailableError('The embedded log could not write', { cause: reason })
 }
 
-/** lmdb-js hangs the cause of a failed commit on the error as a promise that nobody else catches. */
-function ignoreCommitError (error: unknown): void {
+/** lmdb-js hangs the cause of a failed commit on the error, as a promise that is rejected right after it. */
+async function commitFault (error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<unknown> }
-  commitError?.catch(() => {})
+  return commitError === undefined ? error : await commitError.catch((fault: unknown) => fault)
 }

@@ -107,7 +107,7 @@ export class Child {
   readonly #process: ChildProcessWithoutNullStreams
   #errors = ''
 
-  constructor (harness: EventLogHarness, command: ChildCommand) {
+  constructor (harness: Pick<EventLogHarness, 'child'>, command: ChildCommand) {
     const script = fileURLToPath(new URL('conformance-child.ts', import.meta.url))
     const { module, config } = harness.child
     this.#process = spawn(process.execPath, [script, module, JSON.stringify(config), JSON.stringify(command)])
