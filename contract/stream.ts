@@ -92,7 +92,7 @@ function toRecord (eventTime: string, event: Row, envelope: Envelope): Row {
   return {
     ...event,
     [eventTime]: ms,
-    time_text: timeTextToKeep(text, ms),
+    time_text: timeTextToKeep(text),
     event_id: envelope.eventId,
     event_id_origin: envelope.eventIdOrigin,
     tenant: envelope.tenant

@@ -1,6 +1,6 @@
 import { ERROR_CODES, MillraceError } from '../contract/index.ts'
 import type { ErrorCode, Fault } from '../contract/index.ts'
-import type { FastifyError } from 'fastify'
+import type { FastifyError, FastifyRequest } from 'fastify'
 
 /** Faults listed in one answer, so that a hostile body cannot make a large one. */
 const FAULTS_MAX = 20
@@ -63,6 +63,12 @@ export function toMillraceError (error: unknown): MillraceError {
     return new MillraceError(code as ErrorCode, message ?? '', { cause: error })
   }
   return new MillraceError('internal', 'Unexpected error', { cause: error })
+}
+
+/** The error that a request meets: a body that never came is told apart from one of the wrong shape. */
+export function requestError (thrown: unknown, request: Pick<FastifyRequest, 'body'>): MillraceError {
+  const bodyMissing = (thrown as FastifyError).validationContext === 'body' && request.body === undefined
+  return bodyMissing ? new MillraceError('empty_body', 'The body is empty') : toMillraceError(thrown)
 }
 
 /** The answer to an error: 5xx answers say nothing of what went wrong inside. */

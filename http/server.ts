@@ -1,7 +1,7 @@
 import Fastify, { LogController } from 'fastify'
-import { v7 as uuidv7 } from 'uuid'
 import { FORMATS, MillraceError } from '../contract/index.ts'
-import { problemHeaders, toMillraceError, toProblem } from './problem.ts'
+import { problemHeaders, requestError, toProblem } from './problem.ts'
+import { createUuidSource } from './uuid-source.ts'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** One event; a route may set its own. */
@@ -9,7 +9,7 @@ export const EVENT_BODY_BYTES_MAX = 64 * 1024
 /** A path parameter of 1,024 characters of four bytes, percent-encoded. */
 const PATH_PARAMETER_LENGTH_MAX = 1024 * 4 * 3
 
-const METHODS = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'] as const
+const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
 
 export interface ServerOptions {
   log: FastifyBaseLogger
@@ -29,7 +29,9 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
     bodyLimit: EVENT_BODY_BYTES_MAX,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',
-    genReqId: () => uuidv7(),
+    // What still arrives on an open connection is served; what it needs says that it is shutting down.
+    return503OnClosing: false,
+    genReqId: createUuidSource(),
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
     // Nothing is coerced, dropped or defaulted: an event is stored as it was sent or refused.
     ajv: {
@@ -81,8 +83,7 @@ export function collectPaths (server: FastifyInstance): Set<string> {
 }
 
 function sendProblem (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const bodyMissing = (thrown as FastifyError).validationContext === 'body' && request.body == null
-  const error = bodyMissing ? new MillraceError('empty_body', 'The body is empty') : toMillraceError(thrown)
+  const error = requestError(thrown, request)
   if (error.status >= 500) {
     request.log.error({ err: error, cause: error.cause, code: error.code, reqId: request.id }, 'request failed')
   }
