@@ -42,7 +42,7 @@ export interface TopicSpec {
   name: string
   partitions: number
   /** Kafka only: copies of each partition; undefined takes the broker's default. */
-  replicationFactor?: number
+  replicationFactor?: number | undefined
   /** Records older than this may be deleted; undefined keeps the log's default. */
   retentionMs?: number
 }

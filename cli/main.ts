@@ -1,0 +1,44 @@
+#!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning
+import { Command } from 'commander'
+import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
+import { SettingsError, describeSettings, loadSettings } from './settings.ts'
+import { roles } from './roles/index.ts'
+import { runRole } from './run-role.ts'
+import type { Role } from './role.ts'
+
+const program = new Command('millrace')
+  .description('A stream-processing pipeline: events over HTTP, exactly once in ClickHouse, answered in milliseconds')
+  .showHelpAfterError()
+for (const role of roles) addRole(role)
+await program.parseAsync()
+
+function addRole (role: Role): void {
+  program
+    .command(role.name)
+    .description(role.description)
+    .option('--check-config', 'check the environment and end')
+    .addHelpText('after', `\nEnvironment variables [default]:\n${describeSettings(role.settings)}`)
+    .action(async ({ checkConfig }: { checkConfig?: boolean }) => {
+      try {
+        if (checkConfig === true) console.log(describeChecked(role))
+        else await runRole(role, process.env)
+      } catch (error) {
+        fail(role, error)
+      }
+    })
+}
+
+function describeChecked (role: Role): string {
+  loadSettings(role.settings, process.env)
+  return `${role.name}: the environment is fine`
+}
+
+/** Says what is wrong, all of it, and ends: whoever supervises the process decides about another try. */
+function fail (role: Role, error: unknown): never {
+  if (error instanceof SettingsError) {
+    console.error(`${role.name} cannot start with this environment:\n${error.faults.map((fault) => `  ${fault}`).join('\n')}`)
+    process.exit(EXIT_SETTINGS)
+  }
+  console.error(`${role.name} cannot start:`, error)
+  process.exit(EXIT_FAULT)
+}

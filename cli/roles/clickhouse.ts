@@ -1,0 +1,19 @@
+import {
+  clickHouseConfig, clickHouseSettings, embeddedServerConfig, embeddedServerSettings, startEmbeddedServer
+} from '../../clickhouse/index.ts'
+import { defineRole } from '../role.ts'
+import { processSettings } from '../settings.ts'
+
+export const clickHouseRole = defineRole({
+  name: 'clickhouse',
+  description: 'Serve an embedded ClickHouse on loopback, for one machine',
+  settings: { ...processSettings, ...clickHouseSettings, ...embeddedServerSettings },
+  start: async (env, { log }) => {
+    const { user, password, readUser, readPassword, readLimits } = clickHouseConfig(env)
+    return startEmbeddedServer({
+      ...embeddedServerConfig(env),
+      users: [{ name: user, password }, { name: readUser, password: readPassword, readLimits }],
+      log
+    })
+  }
+})

@@ -1,0 +1,59 @@
+import { Registry } from 'prom-client'
+import { Type } from 'typebox'
+import { defineRole, opening } from '../role.ts'
+import { httpConfig, httpSettings } from '../../http/index.ts'
+import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
+import { listen } from '../listen.ts'
+import { processSettings } from '../settings.ts'
+import type { HealthCheck } from '../../http/index.ts'
+
+/**
+ * The one listener of `millrace start`: ingest and query-api on one port, ready when everything behind it is.
+ */
+export const serveRole = defineRole({
+  name: 'serve',
+  description: 'Serve ingest and query-api on one port',
+  settings: {
+    ...processSettings,
+    ...httpSettings,
+    ...ingestPartSettings,
+    ...queryPartSettings,
+    READY_URLS: Type.String({
+      default: '',
+      description: 'URLs, separated by commas, that must answer 200 for this listener to be ready.'
+    })
+  },
+  start: (env, { log }) => opening(async (closers) => {
+    const registry = new Registry()
+    const context = { log, closers, registry }
+    const ingest = await openIngestPart(env, context)
+    const query = await openQueryPart(env, context)
+    const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
+    const url = await listen({
+      log,
+      http: httpConfig(env),
+      health: {
+        ready: [...ingest.ready, ...query.dependencies, ...others],
+        dependencies: [...ingest.dependencies, ...query.dependencies]
+      },
+      registry,
+      closers,
+      routes: async (server) => {
+        await ingest.routes(server)
+        await query.routes(server)
+      }
+    })
+    return { url, close: () => closers.closeAll() }
+  })
+})
+
+function urlCheck (url: string): HealthCheck {
+  return {
+    name: url,
+    check: async () => {
+      const response = await fetch(url)
+      await response.body?.cancel()
+      if (!response.ok) throw new Error(`answered ${response.status}`)
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url'
+import { Type } from 'typebox'
+import { Supervisor } from '../supervisor.ts'
+import { clickHouseRole } from './clickhouse.ts'
+import { defineRole } from '../role.ts'
+import { migrateRole } from './migrate.ts'
+import { processorsRole } from './processors.ts'
+import { serveRole } from './serve.ts'
+import type { ChildSpec } from '../supervisor.ts'
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+
+/**
+ * kafkajs computes a negative time-out once for each connection, which Node 24 warns about; it does no harm.
+ */
+const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning']
+
+export const startRole = defineRole({
+  name: 'start',
+  description: 'Run everything on this machine, on one port',
+  settings: {
+    ...clickHouseRole.settings,
+    ...migrateRole.settings,
+    ...processorsRole.settings,
+    ...serveRole.settings,
+    CLICKHOUSE_URL: Type.Optional(Type.String({
+      description: 'ClickHouse HTTP interface; without it an embedded ClickHouse is started.'
+    })),
+    PROCESSORS_PORT: Type.Integer({
+      default: 8081,
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Port of the health and metrics of the processors.'
+    })
+  },
+  start: async (env, { log, processEnv }) => {
+    const clickHouseUrl = env.CLICKHOUSE_URL ?? `http://127.0.0.1:${env.CLICKHOUSE_PORT}`
+    const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
+    const child = (name: string, own: NodeJS.ProcessEnv = {}, endsByItself = false): ChildSpec => ({
+      name,
+      args: [...NODE_FLAGS, MAIN, name],
+      env: { ...processEnv, CLICKHOUSE_URL: clickHouseUrl, ...own },
+      endsByItself
+    })
+    // Each query of the engine holds a thread of libuv; files and compression need some too.
+    const threads = { UV_THREADPOOL_SIZE: String(2 * env.CLICKHOUSE_QUERIES_MAX) }
+    const supervisor = new Supervisor({
+      log,
+      shutdownMsMax: env.SHUTDOWN_MS_MAX,
+      stages: [
+        env.CLICKHOUSE_URL === undefined ? [child(clickHouseRole.name, threads)] : [],
+        [child(migrateRole.name, {}, true)],
+        [
+          child(processorsRole.name, { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(env.PROCESSORS_PORT) }),
+          child(serveRole.name, { READY_URLS: `${processorsUrl}/health/ready` })
+        ]
+      ]
+    })
+    try {
+      await supervisor.start()
+    } catch (error) {
+      await supervisor.stop()
+      throw error
+    }
+    return { url: `http://${env.HTTP_HOST}:${env.HTTP_PORT}`, close: () => supervisor.stop() }
+  }
+})
