@@ -1,0 +1,61 @@
+/** The LMDB write lock: what happens while its holder stands still, and after its holder is killed. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { openEmbeddedLog } from '../../eventlog/index.ts'
+import { Member, eventually, record } from './conformance-harness.ts'
+import type { ChildProcess } from 'node:child_process'
+
+const DEADLINE_MS = 15_000
+
+async function holdLock (path: string): Promise<ChildProcess> {
+  const script = fileURLToPath(new URL('embedded-lock-holder.ts', import.meta.url))
+  const holder = spawn(process.execPath, [script, path, String(2 ** 26)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(holder.stdout as NodeJS.ReadableStream, 'data')
+  return holder
+}
+
+async function kill (holder: ChildProcess): Promise<void> {
+  const gone = once(holder, 'close')
+  holder.kill('SIGKILL')
+  await gone
+}
+
+test('append is refused, not hung, while a writer stands still, and goes on once that writer is killed', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-log-'))
+  const log = openEmbeddedLog({ directory, writeTimeoutMs: 300 })
+  await log.createTopics([{ name: 'topic', partitions: 1 }])
+  await log.append('topic', [record('k', 'before')])
+  const holder = await holdLock(join(directory, 'records.mdb'))
+  await expect(log.append('topic', [record('k', 'meanwhile')])).rejects
+    .toMatchObject({ code: 'log_unavailable', retryable: true })
+  expect(await log.offsets('topic')).toEqual([{ partition: 0, begin: 0, end: 1 }])
+  await kill(holder)
+  const location = await eventually('the next append', DEADLINE_MS, async () =>
+    await log.append('topic', [record('k', 'after')]).then(([first]) => first, () => undefined))
+  // The refused append came too late, so it stored nothing.
+  expect(location).toEqual({ partition: 0, offset: 1 })
+  await log.close()
+  await rm(directory, { recursive: true })
+})
+
+test('ingest goes on while a processor stands still in the middle of a commit', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-log-'))
+  const log = openEmbeddedLog({ directory, writeTimeoutMs: 300, heartbeatMs: 50 })
+  await log.createTopics([{ name: 'topic', partitions: 1 }])
+  const member = await Member.join(log, 'group', 'topic')
+  const session = await member.session(0, DEADLINE_MS)
+  const holder = await holdLock(join(directory, 'groups.mdb'))
+  await expect(session.commit({ offset: 0, metadata: '' })).rejects.toMatchObject({ code: 'log_unavailable' })
+  expect(await log.append('topic', [record('k', 'v')])).toEqual([{ partition: 0, offset: 0 }])
+  await kill(holder)
+  await eventually('the next commit', DEADLINE_MS, async () =>
+    await session.commit({ offset: 1, metadata: 'again' }).then(() => true as const, () => undefined))
+  expect(await log.committedOffsets('group', 'topic')).toEqual([{ partition: 0, offset: 1, metadata: 'again' }])
+  await log.close()
+  await rm(directory, { recursive: true })
+})
