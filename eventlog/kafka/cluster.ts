@@ -45,6 +45,8 @@ interface Topics<P> {
 
 /** What kafkajs's Broker does; its typings leave the group protocol out. */
 export interface Broker {
+  isConnected: () => boolean
+  disconnect: () => Promise<void>
   joinGroup: (request: {
     groupId: string
     memberId: string
@@ -78,6 +80,7 @@ export interface Broker {
 }
 
 export interface Cluster {
+  isConnected: () => boolean
   connect: () => Promise<void>
   disconnect: () => Promise<void>
   addMultipleTargetTopics: (topics: string[]) => Promise<void>

@@ -7,7 +7,7 @@
  * after the partition's earlier session in this process has settled.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { FencedError } from '../event-log.ts'
+import { FencedError, LogUnavailableError } from '../event-log.ts'
 import { PartitionFetcher } from './partition-fetcher.ts'
 import { PartitionReader } from './partition-reader.ts'
 import { within } from './errors.ts'
@@ -61,12 +61,18 @@ export class GroupConsumer implements Consumer {
     this.#stopping.abort(new FencedError('The consumer is stopping'))
     await Promise.all(this.#settled.values())
     this.#holding?.lost.abort(this.#stopping.signal.reason)
-    await this.#loop
+    // A join waits for the other members: the group then misses this one after the session timeout.
+    await within(this.#limits.sessionTimeoutMs, 'stop', this.#loop).catch(() => {})
     this.#fetcher.close()
-    // Who cannot say that it leaves is missed after the session timeout.
     await this.#membership.leave().catch((error: unknown) => {
       this.#limits.log.debug({ error }, 'could not leave the group')
     })
+    await this.#disconnect()
+  }
+
+  /** kafkajs keeps a connection whose requests time out, even a dead one: the next join gets new ones. */
+  async #disconnect (): Promise<void> {
+    if (!this.#cluster.isConnected()) return
     await within(this.#limits.requestMsMax, 'disconnect', this.#cluster.disconnect()).catch(() => {})
   }
 
@@ -80,7 +86,10 @@ export class GroupConsumer implements Consumer {
       } catch (error) {
         faults += 1
         // A rebalance within a rebalance is no fault.
-        if (!(error instanceof FencedError)) this.#options.onError(error)
+        if (!(error instanceof FencedError)) {
+          this.#options.onError(error)
+          await this.#disconnect()
+        }
         await pause(faultPauseMs(faults), this.#stopping.signal)
       }
     }
@@ -101,7 +110,7 @@ export class GroupConsumer implements Consumer {
       const left = heardAt + sessionTimeoutMs - sentAt
       if (left <= 0) {
         lost.abort(new FencedError('No heartbeat was answered within the session timeout'))
-        return
+        throw new LogUnavailableError('No heartbeat was answered within the session timeout')
       }
       try {
         await within(left, 'heartbeat', this.#membership.heartbeat(generation))

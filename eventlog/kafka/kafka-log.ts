@@ -3,13 +3,16 @@ import { GroupMembership } from './group-membership.ts'
 import { TopicProducer } from './topic-producer.ts'
 import { openCluster } from './cluster.ts'
 import { toClient, toLimits } from './settings.ts'
-import { toLogError, within } from './errors.ts'
+import { protocolError, toLogError, within } from './errors.ts'
 import type { Admin, Kafka } from 'kafkajs'
 import type {
   AppendRecord, ConsumeOptions, Consumer, EventLog, PartitionCommit, PartitionOffsets, RecordLocation,
   TopicSpec
 } from '../event-log.ts'
 import type { KafkaSettings, Limits } from './settings.ts'
+
+/** Bound on what is asked of the cluster, with kafkajs's retries. */
+const ADMIN_MS_MAX = 15_000
 
 /**
  * The log on Kafka or Redpanda. Nothing is connected here: the first call that needs a broker does that, and
@@ -22,7 +25,7 @@ export function openKafkaLog (settings: KafkaSettings): EventLog {
 class KafkaLog implements EventLog {
   readonly #limits: Limits
   readonly #kafka: Kafka
-  readonly #admin: Admin
+  #admin: Admin
   readonly #producers = new Map<string, TopicProducer>()
   readonly #consumers = new Set<Consumer>()
 
@@ -92,8 +95,7 @@ class KafkaLog implements EventLog {
   }
 
   async ping (): Promise<void> {
-    const answer = this.#ask('ping', async (admin) => await admin.describeCluster())
-    await within(this.#limits.requestMsMax, 'ping', answer)
+    await this.#ask('ping', async (admin) => await admin.describeCluster(), this.#limits.requestMsMax)
   }
 
   async close (): Promise<void> {
@@ -102,11 +104,16 @@ class KafkaLog implements EventLog {
     await within(this.#limits.requestMsMax, 'disconnect', this.#admin.disconnect()).catch(() => {})
   }
 
-  async #ask<T> (what: string, request: (admin: Admin) => Promise<T>): Promise<T> {
+  async #ask<T> (what: string, request: (admin: Admin) => Promise<T>, msMax = ADMIN_MS_MAX): Promise<T> {
+    const admin = this.#admin
     try {
-      await this.#admin.connect()
-      return await request(this.#admin)
+      return await within(msMax, what, admin.connect().then(async () => await request(admin)))
     } catch (error) {
+      // No answer: the connection may be dead, and kafkajs would keep it.
+      if (protocolError(error) === '' && this.#admin === admin) {
+        this.#admin = this.#kafka.admin()
+        admin.disconnect().catch(() => {})
+      }
       throw toLogError(error, what)
     }
   }

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { beginOffsets } from './group-membership.ts'
 import { byTopic } from './cluster.ts'
-import { protocolError, toLogError } from './errors.ts'
-import type { Cluster } from './cluster.ts'
+import { protocolError, toLogError, within } from './errors.ts'
+import type { Broker, Cluster } from './cluster.ts'
 import type { FetchWish, PartitionReader } from './partition-reader.ts'
 
 const FETCH_BYTES_MAX = 16 * 1024 * 1024
@@ -49,9 +49,10 @@ export class PartitionFetcher {
   async #fetch (nodeId: string, wishes: readonly FetchWish[]): Promise<void> {
     this.#busy.add(nodeId)
     for (const { reader } of wishes) reader.fetching()
+    let broker: Broker | undefined
     try {
       await this.#cluster.refreshMetadataIfNecessary()
-      const broker = await this.#cluster.findBroker({ nodeId })
+      broker = await this.#cluster.findBroker({ nodeId })
       const { responses } = await broker.fetch({
         maxWaitTime: Math.min(...wishes.map(({ maxWaitMs }) => maxWaitMs)),
         minBytes: Math.min(...wishes.map(({ minBytes }) => minBytes)),
@@ -67,14 +68,14 @@ export class PartitionFetcher {
         }
       }
     } catch (error) {
-      await this.#recover(error, wishes)
+      await this.#recover(error, wishes, broker)
     }
     for (const { reader } of wishes) reader.failed()
     this.#busy.delete(nodeId)
     this.wake()
   }
 
-  async #recover (error: unknown, wishes: readonly FetchWish[]): Promise<void> {
+  async #recover (error: unknown, wishes: readonly FetchWish[], broker: Broker | undefined): Promise<void> {
     try {
       if (protocolError(error) === 'OFFSET_OUT_OF_RANGE') {
         const { topic, partition } = error as { topic: string, partition: number }
@@ -84,6 +85,10 @@ export class PartitionFetcher {
         return
       }
       if (!this.#closed) this.#onError(toLogError(error, 'fetch'))
+      // No answer: the connection may be dead, and kafkajs would keep it.
+      if (protocolError(error) === '' && broker?.isConnected() === true) {
+        await within(FAULT_PAUSE_MS, 'disconnect', broker.disconnect()).catch(() => {})
+      }
       await pause(FAULT_PAUSE_MS)
       if (!this.#closed) await this.#cluster.refreshMetadata()
     } catch (fault) {

@@ -22,7 +22,7 @@ export interface KafkaSettings {
   rebalanceTimeoutMs?: number
   /** Bound on `append`, with its wait behind earlier appends to the topic; then LogUnavailableError. */
   appendMsMax?: number
-  /** Bound on a request to a broker, and on `ping`. */
+  /** Bound on a request to a broker, and on `ping`; a reader's fetches of some megabytes go by it, too. */
   requestMsMax?: number
   /**
    * Key and value of one record; at most the `max.message.bytes` of the topics less 1 KiB (the broker's

@@ -33,12 +33,15 @@ export interface BrokerOptions {
   directory: string
   /** Port on 127.0.0.1; undefined takes a free one. */
   port?: number
+  /** Where clients are told to connect, for a proxy between them and the broker; undefined is `port`. */
+  advertisedPort?: number
 }
 
 /** Starts a broker and resolves when it answers. */
-export async function startBroker ({ directory, port }: BrokerOptions): Promise<KafkaBroker> {
+export async function startBroker (options: BrokerOptions): Promise<KafkaBroker> {
+  const { directory, port = await freePort(), advertisedPort = port } = options
   mkdirSync(directory, { recursive: true })
-  const broker = new KafkaBroker(directory, port ?? await freePort(), await freePort())
+  const broker = new KafkaBroker({ directory, port, advertisedPort, controllerPort: await freePort() })
   await broker.format()
   await broker.restart()
   return broker
@@ -48,18 +51,26 @@ export class KafkaBroker {
   readonly bootstrap: string
   readonly #directory: string
   readonly #port: number
+  readonly #advertisedPort: number
   readonly #controllerPort: number
   #process: ChildProcess | undefined
 
-  constructor (directory: string, port: number, controllerPort: number) {
+  constructor ({ directory, port, advertisedPort, controllerPort }: {
+    directory: string, port: number, advertisedPort: number, controllerPort: number
+  }) {
     this.#directory = directory
     this.#port = port
+    this.#advertisedPort = advertisedPort
     this.#controllerPort = controllerPort
-    this.bootstrap = `127.0.0.1:${port}`
+    this.bootstrap = `127.0.0.1:${advertisedPort}`
   }
 
   get pid (): number | undefined {
     return this.#process?.pid
+  }
+
+  get port (): number {
+    return this.#port
   }
 
   get logFile (): string {
@@ -124,7 +135,7 @@ export class KafkaBroker {
       'controller.quorum.voters': `1@127.0.0.1:${this.#controllerPort}`,
       'controller.listener.names': 'CONTROLLER',
       listeners: `PLAINTEXT://127.0.0.1:${this.#port},CONTROLLER://127.0.0.1:${this.#controllerPort}`,
-      'advertised.listeners': `PLAINTEXT://127.0.0.1:${this.#port}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${this.#advertisedPort}`,
       'log.dirs': join(this.#directory, 'data'),
       'auto.create.topics.enable': false,
       'num.network.threads': 2,
@@ -143,7 +154,8 @@ export class KafkaBroker {
       // Groups form at once, and tests may let a member's session expire soon.
       'group.initial.rebalance.delay.ms': 0,
       'group.min.session.timeout.ms': 500,
-      'log.retention.check.interval.ms': 1000
+      'log.initial.task.delay.ms': 500,
+      'log.retention.check.interval.ms': 500
     }).map(([name, value]) => `${name}=${value}\n`).join('')
   }
 }
