@@ -221,7 +221,8 @@ describe('answers and a plain in-memory model', () => {
     })
     const bounds = fc.tuple(fc.integer({ min: -10, max: 990 }), fc.integer({ min: -10, max: 990 }))
       .map(([a, b]) => [base + Math.min(a, b) * 250, base + Math.max(a, b) * 250] as const)
-    const profile = fc.record({ cookie: fc.constantFrom(...cookies), bounds, limit: fc.integer({ min: 0, max: 200 }) })
+    const limits = fc.integer({ min: 0, max: 200 })
+    const profile = fc.record({ cookie: fc.constantFrom(...cookies), bounds, limit: limits })
     const minutes = fc.tuple(fc.nat(5), fc.nat(5)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const)
     const stored: UserTag[] = []
     await fc.assert(fc.asyncProperty(
@@ -235,7 +236,8 @@ describe('answers and a plain in-memory model', () => {
         await Promise.all(profiles.map(async ({ cookie, bounds: [from, to], limit }) => {
           const newest = (action: string) => stored
             .map((sent) => ({ sent, ms: parseTime(sent.time) as number }))
-            .filter(({ sent, ms }) => sent.cookie === cookie && sent.action === action && ms >= from && ms < to)
+            .filter(({ sent }) => sent.cookie === cookie && sent.action === action)
+            .filter(({ ms }) => ms >= from && ms < to)
             .reverse().sort((a, b) => b.ms - a.ms).slice(0, limit).map(({ sent }) => sent)
           const { body } = await post(`/user_profiles/${encodeURIComponent(cookie)}`, {
             time_range: range(from, to), limit: String(limit)
