@@ -33,6 +33,11 @@ export const eventLogSettings = {
     maximum: 32_767,
     description: 'Copies of each partition of a new topic; without it the default of the brokers.'
   })),
+  KAFKA_TOPIC_PREFIX: Type.String({
+    default: '',
+    pattern: '^[A-Za-z0-9._-]{0,100}$',
+    description: 'Stands before the name of every topic, where several systems share one cluster.'
+  }),
   LOG_PARTITIONS: Type.Integer({
     default: 4,
     minimum: 1,
@@ -71,6 +76,7 @@ export interface KafkaConfig {
   ssl: boolean
   sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', username: string, password: string } | undefined
   compression: 'none' | 'gzip'
+  topicPrefix: string
 }
 
 type EventLogEnv = Static<TObject<typeof eventLogSettings>>
@@ -100,6 +106,7 @@ function kafkaConfig (env: EventLogEnv): KafkaConfig | undefined {
     sasl: mechanism === undefined
       ? undefined
       : { mechanism, username: env.KAFKA_USERNAME, password: env.KAFKA_PASSWORD },
-    compression: env.KAFKA_COMPRESSION
+    compression: env.KAFKA_COMPRESSION,
+    topicPrefix: env.KAFKA_TOPIC_PREFIX
   }
 }

@@ -1,5 +1,6 @@
 import { openEmbeddedLog } from './embedded/embedded-log.ts'
 import { openKafkaLog } from './kafka/kafka-log.ts'
+import { withTopicPrefix } from './topic-prefix.ts'
 import type { EventLogConfig } from './config.ts'
 import type { EventLog } from './event-log.ts'
 import type { KafkaLogger, KafkaSettings } from './kafka/settings.ts'
@@ -12,7 +13,8 @@ export function openEventLog (config: EventLogConfig, log: KafkaLogger): EventLo
     const { directory, bytesMax } = config
     return openEmbeddedLog({ directory, bytesMax, ...session })
   }
-  const { sasl, ...cluster } = kafka
+  const { sasl, topicPrefix, ...cluster } = kafka
   const credentials = sasl === undefined ? {} : { sasl: sasl as NonNullable<KafkaSettings['sasl']> }
-  return openKafkaLog({ ...cluster, ...credentials, ...session, clientId: 'millrace', log })
+  const kafkaLog = openKafkaLog({ ...cluster, ...credentials, ...session, clientId: 'millrace', log })
+  return topicPrefix === '' ? kafkaLog : withTopicPrefix(kafkaLog, topicPrefix)
 }
