@@ -51,7 +51,7 @@ describe('PartitionReader', () => {
     await first
     const stale = begin(reader)
     const read = reader.read({ ...READ, offset: 50 })
-    reader.fetched(stale, [message(1), message(2)])
+    reader.fetched(stale, [message(1), message(60)])
     reader.fetched(begin(reader), [message(50)])
     expect(offsets(await read)).toEqual([50])
   })

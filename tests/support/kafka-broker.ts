@@ -93,6 +93,10 @@ export class KafkaBroker {
     const child = spawn('java', [...JVM, 'kafka.Kafka', this.#configuration], { stdio: ['ignore', log, log] })
     closeSync(log)
     this.#process = child
+    // A test run that ends without its teardown leaves no broker behind.
+    const killChild = (): void => { child.kill('SIGKILL') }
+    process.once('exit', killChild)
+    child.once('exit', () => process.off('exit', killChild))
     const end = Date.now() + START_MS_MAX
     while (!await answers(this.#port)) {
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > end) {
