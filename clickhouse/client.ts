@@ -22,7 +22,8 @@ const EXACTLY_ONCE: ClickHouseSettings = {
   max_insert_block_size: String(2 * BATCH_ROWS_MAX),
   min_insert_block_size_rows: String(2 * BATCH_ROWS_MAX),
   min_insert_block_size_bytes: '0',
-  // A null for a column that takes none is a fault to see, not a default to store.
+  // A null for a column that takes none is a fault to see, not a default to store. (ClickHouse still reads
+  // null as 0 for JSON numbers; the contract's rows hold no such null.)
   input_format_null_as_default: 0,
   input_format_skip_unknown_fields: 0,
   date_time_input_format: 'basic'

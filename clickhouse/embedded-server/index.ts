@@ -93,7 +93,8 @@ async function handle (message: IncomingMessage, response: ServerResponse, conte
     else if (message.method === 'GET' && !url.searchParams.has('query')) sendOk(response)
     else await answer(message, response, { ...context, url, queryId })
   } catch (error) {
-    message.resume()
+    // The rest of a refused body is read and thrown away, so that the client gets to read the answer.
+    message.unpipe().resume()
     if (response.destroyed) return
     if (!(error instanceof Error && 'code' in error)) context.log.warn({ err: error, queryId }, 'query failed')
     sendError(response, error, queryId, context.engine.version)

@@ -25,7 +25,8 @@ export class BodyBudget {
     }
     const chunks: Buffer[] = []
     try {
-      for await (const chunk of decoded(message) as AsyncIterable<Buffer>) {
+      const source = decoded(message)
+      for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         held += chunk.length
         this.bytes += chunk.length
         if (held > BODY_BYTES_MAX) {
@@ -50,6 +51,8 @@ function decoded (message: IncomingMessage): Readable {
   const decoder = DECODERS[encoding]?.()
   if (decoder === undefined) throw serverError('NOT_IMPLEMENTED', `Content-Encoding ${encoding} is not supported`)
   message.on('error', (error) => decoder.destroy(error))
+  // A body that is refused half-way is still read to its end: the connection could not be used again else.
+  decoder.once('error', () => message.unpipe(decoder).resume())
   return message.pipe(decoder)
 }
 
