@@ -1,0 +1,57 @@
+# Every target that a person calls carries a `##` comment; `make help` is made from them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Node 24 comes with the dependencies, so that any Node that can run npm is enough to begin with.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: help install start demo test lint types unit integration e2e bench k6 kafka generate clean
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+$(INSTALLED): package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+install: $(INSTALLED) ## Install the dependencies
+
+start: $(INSTALLED) ## Start everything on this machine, on http://127.0.0.1:8080
+	@exec node --disable-warning=TimeoutNegativeWarning cli/main.ts start
+
+demo: $(INSTALLED) ## The same, with a synthetic retailer that sends 1,000 events/s
+	@exec node loadtest/demo.ts
+
+test: lint types unit integration e2e ## Run every check: lint, types, unit, integration on a real broker, end to end
+
+lint: $(INSTALLED) ## Check style and the direction of imports
+	eslint .
+
+types: $(INSTALLED) ## Check the types
+	tsc --noEmit
+
+unit: $(INSTALLED) ## Run the tests that need no process, socket or engine
+	vitest run --project unit
+
+integration: $(INSTALLED) kafka ## Run the tests on a real broker, LMDB and the ClickHouse engine
+	vitest run --project int
+
+e2e: $(INSTALLED) kafka ## Run the whole system, on both logs
+	vitest run --project e2e
+
+bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/
+	node loadtest/bench.ts
+
+k6: ## Build k6 with Go
+	@loadtest/install-k6.sh
+
+kafka: ## Install a real Kafka broker for the tests, with Maven
+	@scripts/install-kafka.sh || test "$$CI" != true
+
+generate: $(INSTALLED) ## Write what is derived: types of the streams, settings in the README
+	node scripts/generate.ts
+
+clean: ## Remove what was installed and what the embedded parts stored
+	rm -rf node_modules .tools data

@@ -1,0 +1,2 @@
+export { roles } from './roles/index.ts'
+export type { Role } from './role.ts'
