@@ -1,5 +1,6 @@
 /** What the read-only user can and cannot do, on the embedded server or a real one (CLICKHOUSE_URL). */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readerStatements } from '../../clickhouse/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
@@ -40,4 +41,16 @@ test('the reader is held to its time, memory and result, whatever it asks for', 
 test('the reader cannot switch readonly off', async () => {
   await expect(read('SELECT 1', { readonly: '0' })).rejects.toMatchObject({ code: '164' })
   await expect(read('SELECT 1 SETTINGS readonly = 0')).rejects.toMatchObject({ code: '164' })
+})
+
+test.each([undefined, 'main'])('the statements that create the reader are valid SQL, on cluster %s', async (cluster) => {
+  const readPassword = "it's \\ secret"
+  const statements = readerStatements({ ...clickHouse.config, cluster, readPassword })
+  for (const statement of statements) {
+    const result = await clickHouse.writeClient.query({
+      query: 'SELECT formatQuerySingleLine({statement:String}) AS sql', query_params: { statement }, format: 'JSONEachRow'
+    })
+    const [row] = await result.json<{ sql: string }>()
+    expect(row?.sql).toMatch(/^(CREATE USER|GRANT)/)
+  }
 })
