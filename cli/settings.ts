@@ -46,7 +46,7 @@ export function loadSettings<P extends TProperties> (
 ): Readonly<Static<TObject<P>>> {
   const schema = Type.Object(settings)
   try {
-    return Object.freeze(envSchema({ schema, data: env }) as Static<TObject<P>>)
+    return Object.freeze(envSchema({ schema, data: env, env: false }) as Static<TObject<P>>)
   } catch (error) {
     const { errors } = error as { errors?: readonly SettingFault[] }
     if (errors === undefined) throw error

@@ -1,0 +1,19 @@
+/**
+ * A stand-in for a role in the supervisor's tests: notes each life in a file, then does what its arguments
+ * say.
+ */
+import { appendFileSync } from 'node:fs'
+
+const [behaviour, file] = process.argv.slice(2) as [string, string]
+appendFileSync(file, `${behaviour} ${process.pid}\n`)
+if (behaviour === 'work') process.exit(0)
+if (behaviour === 'refuse') process.exit(78)
+if (behaviour === 'fail') process.exit(1)
+const alive = setInterval(() => {}, 1000)
+process.once('disconnect', () => clearInterval(alive))
+process.once('SIGTERM', () => {
+  if (behaviour === 'deaf') return
+  appendFileSync(file, `end ${process.pid}\n`)
+  process.exit(0)
+})
+process.send?.({ ready: {} })
