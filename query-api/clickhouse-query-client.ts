@@ -30,6 +30,8 @@ export function clickHouseQueryClient (client: ClickHouseClient): QueryClient {
   return {
     async query ({ sql, params }, signal) {
       try {
+        // The client hears an abort, but does not look whether there was one.
+        signal.throwIfAborted()
         const answer = await client.query({
           query: sql,
           query_params: { ...params },

@@ -16,10 +16,10 @@ export const queryApiSettings = {
     description: 'Bytes of the values of one shared query; a quarter of what ClickHouse reads as one statement.'
   }),
   PROFILE_QUERIES_MAX: Type.Integer({
-    default: 1,
+    default: 2,
     minimum: 1,
     maximum: 64,
-    description: 'Profile queries in flight at once; on a small machine a second one only slows the first.'
+    description: 'Profile queries in flight at once: the second one keeps a request from waiting behind a slow query.'
   }),
   AGGREGATES_QUERIES_MAX: Type.Integer({
     default: 2,
