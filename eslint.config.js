@@ -8,10 +8,11 @@ const mayImport = {
   clickhouse: [],
   eventlog: ['contract'],
   http: ['contract'],
+  access: ['contract', 'http'],
   ingest: ['contract', 'eventlog', 'http'],
   processors: ['contract', 'eventlog', 'clickhouse'],
   'query-api': ['contract', 'clickhouse', 'http'],
-  cli: ['contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api'],
+  cli: ['access', 'contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api'],
   loadtest: ['contract']
 }
 const folders = Object.keys(mayImport)

@@ -14,6 +14,8 @@ import type { Stream } from './stream.ts'
 
 const SINGLE_OBJECT_MARK = Buffer.from([0xc3, 0x01])
 const SINGLE_OBJECT_HEADER_BYTES = 10
+/** Not Avro's: no framing begins so. */
+const REJECTED_MARK = Buffer.from([0xc3, 0x02])
 const CONFLUENT_MARK = 0x00
 const CONFLUENT_HEADER_BYTES = 5
 
@@ -22,7 +24,23 @@ export interface RecordEncoder<R> {
   encode: (record: R) => Buffer
 }
 
-export type UndecodableReason = 'bad_framing' | 'unknown_schema' | 'incompatible_schema' | 'bad_bytes'
+export type UndecodableReason =
+  | 'bad_framing' | 'unknown_schema' | 'incompatible_schema' | 'bad_bytes'
+  /** Ingest had to take it, though it was no event of the stream. */
+  | 'rejected_at_ingest'
+
+/** What a route that must take everything was given instead of an event. */
+export interface Rejected {
+  /** What is wrong with it, for people. */
+  detail: string
+  /** What came, as text. */
+  request: string
+}
+
+/** The bytes of something that is no event, for the log: it goes to the dead letters, with what came. */
+export function encodeRejected (rejected: Rejected): Buffer {
+  return Buffer.concat([REJECTED_MARK, Buffer.from(JSON.stringify(rejected))])
+}
 
 export type Decoded<R> =
   | { ok: true, record: R }
@@ -72,8 +90,8 @@ export function createDecoder<E, R> (stream: Stream<E, R>, registry?: SchemaRegi
       const frames = values.map(readFrame)
       const ids = new Set(frames.flatMap((frame) => frame === undefined ? [] : [frame.schemaId]))
       const byId = new Map(await Promise.all([...ids].map(async (id) => [id, await readerOf(id)] as const)))
-      return frames.map((frame) => {
-        if (frame === undefined) return { ok: false, reason: 'bad_framing', detail: 'no known framing' }
+      return frames.map((frame, index) => {
+        if (frame === undefined) return decodeUnframed(values[index] as Buffer)
         return decodeBody(byId.get(frame.schemaId) as Reader<R>, frame.body)
       })
     }
@@ -97,6 +115,18 @@ function readFrame (value: Buffer): Frame | undefined {
     return { schemaId: `id ${value.readUInt32BE(1)}`, body: value.subarray(CONFLUENT_HEADER_BYTES) }
   }
   return undefined
+}
+
+function decodeUnframed<R> (value: Buffer): Decoded<R> {
+  if (!value.subarray(0, REJECTED_MARK.length).equals(REJECTED_MARK)) {
+    return { ok: false, reason: 'bad_framing', detail: 'no known framing' }
+  }
+  try {
+    const { detail } = JSON.parse(value.toString('utf8', REJECTED_MARK.length)) as Rejected
+    return { ok: false, reason: 'rejected_at_ingest', detail }
+  } catch (error) {
+    return { ok: false, reason: 'bad_framing', detail: detailOf(error) }
+  }
 }
 
 function decodeBody<R> (reader: Reader<R>, body: Buffer): Decoded<R> {

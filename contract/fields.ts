@@ -15,6 +15,8 @@ export interface AvroField {
   type: AvroType
   doc: string
   default?: unknown
+  /** Least value of a number. */
+  minimum?: number
   /** True for what millrace adds to the client's event. */
   envelope?: boolean
 }

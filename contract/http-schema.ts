@@ -54,7 +54,7 @@ function leafSchema (field: AvroField): JsonSchema {
     case 'enum': return { type: 'string', enum: symbols }
     case 'instant': return { type: 'string', format: 'event-time', maxLength: 40 }
     case 'boolean': return { type: 'boolean' }
-    case 'number': return { type: 'number' }
+    case 'number': return { type: 'number', ...(field.minimum === undefined ? {} : { minimum: field.minimum }) }
     case 'integer': return integerSchema(bits)
     case 'integer_or_text': return {
       type: ['integer', 'string'],

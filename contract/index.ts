@@ -1,7 +1,7 @@
 export { ERROR_CODES, MillraceError } from './errors.ts'
 export type { ErrorCode, Fault } from './errors.ts'
-export { createDecoder, createEncoder } from './codec.ts'
-export type { Decoded, RecordDecoder, RecordEncoder, UndecodableReason } from './codec.ts'
+export { createDecoder, createEncoder, encodeRejected } from './codec.ts'
+export type { Decoded, RecordDecoder, RecordEncoder, Rejected, UndecodableReason } from './codec.ts'
 export { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, civilToMs, formatTime, parseTime } from './time.ts'
 export { EVENT_ID_LENGTH_MAX, FORMATS, TEXT_LENGTH_MAX } from './http-schema.ts'
 export type { JsonSchema } from './http-schema.ts'
@@ -12,6 +12,9 @@ export { RegistryError, connectSchemaRegistry } from './schema-registry.ts'
 export type { SchemaRegistry } from './schema-registry.ts'
 export { defineStream, readSchema } from './stream.ts'
 export type { Envelope, Stream } from './stream.ts'
-export { streams, userTags } from './streams/index.ts'
-export type { UserTag, UserTagRecord } from './streams/index.ts'
+export { analytics, interactions, pageViews, streams, userTags, visits } from './streams/index.ts'
+export type {
+  AnalyticsEvent, AnalyticsEventRecord, Interaction, InteractionRecord, PageView, PageViewRecord, UserTag,
+  UserTagRecord, Visit, VisitRecord
+} from './streams/index.ts'
 export { generateTypes } from './generate-types.ts'

@@ -38,7 +38,7 @@ export function toRow (fields: readonly Field[], record: Row, position: RecordPo
   for (const field of fields) {
     const value = readPath(record, field.path)
     if (field.kind === 'integer_or_text') {
-      row[field.name] = String(value)
+      row[field.name] = value === null ? null : String(value)
       row[field.name + IS_NUMBER] = typeof value === 'number'
     } else if (field.kind === 'instant' && value !== null) {
       row[field.name] = toDateTime(value as number)

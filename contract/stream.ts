@@ -22,9 +22,11 @@ export interface StreamDeclaration {
     raw: string
     /** Copy ordered by subject; holds personal rows. */
     bySubject?: string
-    /** Rollup; holds no subject. */
+    /** Rollup by minute of event time; holds no subject. */
     byMinute?: string
   }
+  /** What the table by minute can answer: its columns are `minute`, these, `count`, and `sum_<measure>`. */
+  rollup?: { dimensions: readonly string[], sums: readonly string[] }
 }
 
 /** Who sent an event, and who named it. */

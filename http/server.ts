@@ -1,4 +1,5 @@
 import Fastify, { LogController } from 'fastify'
+import { OPEN_PRINCIPAL } from './principal.ts'
 import { FORMATS, MillraceError } from '../contract/index.ts'
 import { problemHeaders, requestError, toProblem } from './problem.ts'
 import { createUuidSource } from './uuid-source.ts'
@@ -46,6 +47,11 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
       }
     },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply)
+  })
+  server.decorateRequest('principal')
+  server.addHook('onRequest', (request, _reply, done) => {
+    request.principal = OPEN_PRINCIPAL
+    done()
   })
   // Text is no body of ours: without its parser it is answered 415.
   server.removeContentTypeParser('text/plain')

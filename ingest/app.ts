@@ -12,16 +12,12 @@ export interface IngestOptions extends Injected {
   encoderOf: <E, R>(stream: Stream<E, R>) => Promise<RecordEncoder<R>>
 }
 
-/** The tenant of streams that need no key. */
-const DEFAULT_TENANT = 'default'
-
 /** Every route that takes events. The caller owns the appender, and closes it after the server. */
 export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, options) => {
   const { encoderOf, appender, metrics } = options
   const context: EventRouteContext = {
     appender,
     metrics,
-    tenantOf: options.tenantOf ?? (() => DEFAULT_TENANT),
     nowMs: options.nowMs ?? Date.now,
     newEventId: options.newEventId ?? createUuidSource()
   }

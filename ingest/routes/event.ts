@@ -1,6 +1,6 @@
-import { requestError } from '../../http/index.ts'
+import { requestError, tenantOf } from '../../http/index.ts'
 import { eventIdentity } from '../event-id.ts'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { RecordEncoder, Stream } from '../../contract/index.ts'
 import type { GroupAppender } from '../group-appender.ts'
 import type { IngestMetrics } from '../metrics.ts'
@@ -9,8 +9,6 @@ import type { IngestMetrics } from '../metrics.ts'
 export interface EventRouteContext {
   appender: Pick<GroupAppender, 'append'>
   metrics: IngestMetrics
-  /** The tenant that a request speaks for. */
-  tenantOf: (request: FastifyRequest) => string
   /** Epoch milliseconds now: the time of arrival. */
   nowMs: () => number
   newEventId: () => string
@@ -29,7 +27,7 @@ export interface EventRouteOptions<E, R> extends EventRouteContext {
 export function registerEventRoute<E extends { event_id?: string }, R> (
   server: FastifyInstance, options: EventRouteOptions<E, R>
 ): void {
-  const { path, stream, encoder, appender, metrics, tenantOf, nowMs, newEventId } = options
+  const { path, stream, encoder, appender, metrics, nowMs, newEventId } = options
   server.post(path, {
     schema: { body: stream.eventSchema },
     onError: (request, _reply, error, done) => {

@@ -1,7 +1,7 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseAggregatesRequest } from '../parse-aggregates-request.ts'
 import { toAggregatesAnswer } from '../queries/aggregates.ts'
-import { tenantOf } from '../tenant.ts'
+import { tenantOf } from '../../http/index.ts'
 import type { AggregatesAnswer } from '../queries/aggregates.ts'
 import type { AggregatesRequest } from '../parse-aggregates-request.ts'
 import type { FastifyInstance } from 'fastify'

@@ -1,6 +1,6 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseProfileRequest } from '../parse-profile-request.ts'
-import { tenantOf } from '../tenant.ts'
+import { tenantOf } from '../../http/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Profile } from '../queries/profiles.ts'
 import type { ProfileRequest } from '../parse-profile-request.ts'

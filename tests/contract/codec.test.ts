@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
-  RegistryError, connectSchemaRegistry, createDecoder, createEncoder, defineStream, userTags
+  RegistryError, connectSchemaRegistry, createDecoder, createEncoder, defineStream, encodeRejected, userTags
 } from '../../contract/index.ts'
 import { fingerprintOf } from '../../contract/fingerprint.ts'
 import { startRegistryDouble } from '../support/schema-registry.ts'
@@ -131,4 +131,11 @@ describe('Confluent framing', () => {
     await expect(createEncoder(userTags, connectSchemaRegistry(double.url)))
       .rejects.toSatisfy((error) => error instanceof RegistryError && !error.retryable)
   })
+})
+
+test('what ingest had to take goes through the log as a value with its reason', async () => {
+  const bytes = encodeRejected({ detail: 'no such event', request: 'timestamp=x' })
+  expect(await createDecoder(userTags).decode([bytes, bytes.subarray(0, 9)])).toMatchObject([
+    { ok: false, reason: 'rejected_at_ingest', detail: 'no such event' }, { ok: false, reason: 'bad_framing' }
+  ])
 })

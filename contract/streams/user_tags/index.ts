@@ -9,7 +9,8 @@ export const userTags = defineStream<UserTag, UserTagRecord>({
   subject: 'cookie',
   dimensions: ['country', 'device', 'action', 'origin', 'brand_id', 'category_id'],
   measures: ['price'],
-  tables: { raw: 'user_tags', bySubject: 'user_tags_by_cookie', byMinute: 'user_tags_by_minute' }
+  tables: { raw: 'user_tags', bySubject: 'user_tags_by_cookie', byMinute: 'user_tags_by_minute' },
+  rollup: { dimensions: ['action', 'origin', 'brand_id', 'category_id'], sums: ['price'] }
 })
 
 export type { UserTag, UserTagRecord } from './types.ts'

@@ -1,0 +1,15 @@
+import { defineStream, readSchema } from '../../stream.ts'
+import type { AnalyticsEvent, AnalyticsEventRecord } from './types.ts'
+
+/** Clicks and impressions of users. */
+export const analytics = defineStream<AnalyticsEvent, AnalyticsEventRecord>({
+  name: 'analytics',
+  schemas: [readSchema(import.meta.url, 'analytics.v1.avsc')],
+  eventTime: 'timestamp',
+  subject: 'user',
+  dimensions: ['event'],
+  measures: [],
+  tables: { raw: 'analytics' }
+})
+
+export type { AnalyticsEvent, AnalyticsEventRecord } from './types.ts'

@@ -1,0 +1,16 @@
+import { defineStream, readSchema } from '../../stream.ts'
+import type { Visit, VisitRecord } from './types.ts'
+
+/** Page visits of an organisation's sites. */
+export const visits = defineStream<Visit, VisitRecord>({
+  name: 'visits',
+  schemas: [readSchema(import.meta.url, 'visits.v1.avsc')],
+  eventTime: 'visitedAt',
+  subject: 'identifier',
+  dimensions: ['pageUrl'],
+  measures: [],
+  tables: { raw: 'visits', byMinute: 'visits_by_minute' },
+  rollup: { dimensions: ['pageUrl'], sums: [] }
+})
+
+export type { Visit, VisitRecord } from './types.ts'
