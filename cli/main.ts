@@ -1,7 +1,9 @@
 #!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning
 import { Command } from 'commander'
+import { AccessError } from '../access/index.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
+import { addAccessCommands } from './access-commands.ts'
 import { roles } from './roles/index.ts'
 import { runRole } from './run-role.ts'
 import type { Role } from './role.ts'
@@ -10,7 +12,10 @@ const program = new Command('millrace')
   .description('A stream-processing pipeline: events over HTTP, exactly once in ClickHouse, answered in milliseconds')
   .showHelpAfterError()
 for (const role of roles) addRole(role)
-await program.parseAsync()
+addAccessCommands(program, {
+  env: process.env, nowMs: Date.now, print: (text) => console.log(text), note: (text) => console.error(text)
+})
+await program.parseAsync().catch(failCommand)
 
 function addRole (role: Role): void {
   program
@@ -31,6 +36,12 @@ function addRole (role: Role): void {
 function describeChecked (role: Role): string {
   loadSettings(role.settings, process.env)
   return `${role.name}: the environment is fine`
+}
+
+/** A command that is no role: what its operator can mend is said in one line. */
+function failCommand (error: unknown): never {
+  console.error(error instanceof AccessError || error instanceof SettingsError ? error.message : error)
+  process.exit(error instanceof SettingsError ? EXIT_SETTINGS : EXIT_FAULT)
 }
 
 /** Says what is wrong, all of it, and ends: whoever supervises the process decides about another try. */

@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
+import { accessSettings } from '../../access/index.ts'
 import { defineRole, opening } from '../role.ts'
+import { openAccessPart } from '../access-part.ts'
 import { httpConfig, httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
 import { listen } from '../listen.ts'
@@ -16,6 +18,7 @@ export const serveRole = defineRole({
   settings: {
     ...processSettings,
     ...httpSettings,
+    ...accessSettings,
     ...ingestPartSettings,
     ...queryPartSettings,
     READY_URLS: Type.String({
@@ -26,6 +29,7 @@ export const serveRole = defineRole({
   start: (env, { log }) => opening(async (closers) => {
     const registry = new Registry()
     const context = { log, closers, registry }
+    const guard = await openAccessPart(env, context)
     const ingest = await openIngestPart(env, context)
     const query = await openQueryPart(env, context)
     const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
@@ -39,6 +43,7 @@ export const serveRole = defineRole({
       registry,
       closers,
       routes: async (server) => {
+        await guard(server)
         await ingest.routes(server)
         await query.routes(server)
       }

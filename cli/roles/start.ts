@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { Supervisor } from '../supervisor.ts'
 import { clickHouseRole } from './clickhouse.ts'
-import { defineRole } from '../role.ts'
+import { defineRole, opening } from '../role.ts'
+import { openGate } from '../access-part.ts'
 import { migrateRole } from './migrate.ts'
 import { processorsRole } from './processors.ts'
 import { serveRole } from './serve.ts'
@@ -34,6 +36,11 @@ export const startRole = defineRole({
     })
   },
   start: async (env, { log, processEnv }) => {
+    // Said before anything is started: the listener itself comes last.
+    await opening(async (closers) => {
+      await openGate(env, { log, closers, registry: new Registry() })
+      await closers.closeAll()
+    })
     const clickHouseUrl = env.CLICKHOUSE_URL ?? `http://127.0.0.1:${env.CLICKHOUSE_PORT}`
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
     const child = (name: string, own: NodeJS.ProcessEnv = {}, endsByItself = false): ChildSpec => ({

@@ -18,7 +18,9 @@ export interface AggregatesOptions {
  * revenue of each minute of `[from, to)`, zeros included, as a table of strings.
  */
 export function registerAggregates (server: FastifyInstance, { aggregates }: AggregatesOptions): void {
-  server.post<{ Querystring: RawQuery }>('/aggregates', async (request, reply) => {
+  server.post<{ Querystring: RawQuery }>('/aggregates', {
+    config: { access: { scope: 'query' } }
+  }, async (request, reply) => {
     const aggregatesRequest = parseAggregatesRequest(request.query)
     const { fromMs, toMs } = aggregatesRequest.timeRange
     if (fromMs === toMs) return toAggregatesAnswer(aggregatesRequest, [])

@@ -22,7 +22,9 @@ interface UserProfilesRoute {
  * `[from, to)`, newest first, each as it was sent. An unknown shopper has empty lists.
  */
 export function registerUserProfiles (server: FastifyInstance, { profiles }: UserProfilesOptions): void {
-  server.post<UserProfilesRoute>('/user_profiles/:cookie', async (request, reply) => {
+  server.post<UserProfilesRoute>('/user_profiles/:cookie', {
+    config: { access: { scope: 'query' } }
+  }, async (request, reply) => {
     const profileRequest = parseProfileRequest(request.params.cookie, request.query)
     const { cookie, timeRange, limit } = profileRequest
     if (limit === 0 || timeRange.fromMs === timeRange.toMs) return { cookie, views: [], buys: [] }
