@@ -28,6 +28,19 @@ export function parseTime (text: string): number | undefined {
   return offsetMs === undefined ? undefined : civilMs + fractionMs(text) - offsetMs
 }
 
+/** From here on a number counts milliseconds: as seconds it would be in the year 5138. */
+const EPOCH_MILLISECONDS_FROM = 1e11
+
+/**
+ * Whole epoch milliseconds of a number of seconds or, from 10^11 on, milliseconds since 1970; a finer
+ * fraction is cut. Undefined where it lies outside the times that every table holds.
+ */
+export function fromEpoch (number: number): number | undefined {
+  // A decimal fraction of a second is not exact in binary: rounding to microseconds first restores it.
+  const ms = Math.floor(number >= EPOCH_MILLISECONDS_FROM ? number : Math.round(number * 1e6) / 1e3)
+  return ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX ? ms : undefined
+}
+
 /** Epoch milliseconds of a UTC civil time, or undefined where there is no such day or time of day. */
 export function civilToMs (
   year: number, month: number, day: number, hour: number, minute: number, second: number

@@ -9,3 +9,5 @@ export { problemHeaders, requestError, toMillraceError, toProblem } from './prob
 export type { Problem } from './problem.ts'
 export { EVENT_BODY_BYTES_MAX, collectPaths, createServer, finishRoutes } from './server.ts'
 export { createUuidSource } from './uuid-source.ts'
+export { compileValidator } from './validation.ts'
+export type { Validator } from './validation.ts'

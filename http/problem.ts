@@ -42,7 +42,8 @@ const KEYWORD_CODES: Record<string, ErrorCode> = {
   maxLength: 'invalid_text'
 }
 
-interface SchemaFault {
+/** One error of Ajv. */
+export interface SchemaFault {
   keyword: string
   instancePath: string
   params: Record<string, unknown>
@@ -97,7 +98,7 @@ function fromSchemaFaults (schemaFaults: readonly SchemaFault[]): MillraceError 
   return new MillraceError(first.code, `${first.path}: ${first.message}`, { faults })
 }
 
-function toFault ({ keyword, instancePath, params, message }: SchemaFault): Fault {
+export function toFault ({ keyword, instancePath, params, message }: SchemaFault): Fault {
   const member = params['missingProperty'] ?? params['additionalProperty']
   const path = member === undefined ? instancePath : `${instancePath}/${String(member).slice(0, 128)}`
   return { path: path === '' ? '/' : path, code: faultCode(keyword, params), message: message ?? keyword }

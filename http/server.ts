@@ -1,8 +1,9 @@
 import Fastify, { LogController } from 'fastify'
 import { OPEN_PRINCIPAL } from './principal.ts'
-import { FORMATS, MillraceError } from '../contract/index.ts'
+import { MillraceError } from '../contract/index.ts'
 import { problemHeaders, requestError, toProblem } from './problem.ts'
 import { createUuidSource } from './uuid-source.ts'
+import { VALIDATION_OPTIONS } from './validation.ts'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** One event; a route may set its own. */
@@ -34,18 +35,7 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
     return503OnClosing: false,
     genReqId: createUuidSource(),
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
-    // Nothing is coerced, dropped or defaulted: an event is stored as it was sent or refused.
-    ajv: {
-      customOptions: {
-        allErrors: true,
-        coerceTypes: false,
-        removeAdditional: false,
-        useDefaults: false,
-        strict: true,
-        allowUnionTypes: true,
-        formats: FORMATS
-      }
-    },
+    ajv: { customOptions: { ...VALIDATION_OPTIONS, allErrors: true } },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply)
   })
   server.decorateRequest('principal')
