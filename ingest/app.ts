@@ -1,16 +1,24 @@
-import { userTags } from '../contract/index.ts'
+import { analytics, interactions, pageViews, streams, userTags, visits } from '../contract/index.ts'
 import { createUuidSource } from '../http/index.ts'
+import { ignoreBodies, parseEventBatches, parseSingleEvents } from './body-parsers.ts'
+import { createEventReader } from './event-reader.ts'
+import { createAnalyticsReader, ANALYTICS_QUERY_SCHEMA } from './read-analytics-request.ts'
 import { registerEventRoute } from './routes/event.ts'
+import { registerEventBatchRoute } from './routes/event-batch.ts'
+import { registerInteractionsRoute } from './routes/interactions.ts'
 import type { FastifyPluginAsync } from 'fastify'
 import type { RecordEncoder, Stream } from '../contract/index.ts'
+import type { EncodedStream } from './to-append-record.ts'
 import type { EventRouteContext } from './routes/event.ts'
 
 type Injected = Pick<EventRouteContext, 'appender' | 'metrics'> & Partial<EventRouteContext>
 
 export interface IngestOptions extends Injected {
-  /** The encoder of a stream's records; asked once for each stream, before the routes are there. */
+  /** The encoder of a stream's records; asked before the routes are there. */
   encoderOf: <E, R>(stream: Stream<E, R>) => Promise<RecordEncoder<R>>
 }
+
+const INGEST = { scope: 'ingest' } as const
 
 /** Every route that takes events. The caller owns the appender, and closes it after the server. */
 export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, options) => {
@@ -21,7 +29,49 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
     nowMs: options.nowMs ?? Date.now,
     newEventId: options.newEventId ?? createUuidSource()
   }
-  registerEventRoute(server, {
-    ...context, path: '/user_tags', stream: userTags, encoder: await encoderOf(userTags)
+  const encoded = async <E, R>(stream: Stream<E, R>): Promise<EncodedStream<E, R>> => {
+    return { stream, encoder: await encoderOf(stream) }
+  }
+
+  await server.register(async (scope) => {
+    parseSingleEvents(scope)
+    registerEventRoute(scope, context, {
+      ...await encoded(userTags), path: '/user_tags', access: INGEST, answer: { status: 204 }
+    })
+    registerEventRoute(scope, context, {
+      ...await encoded(pageViews), path: '/page', access: INGEST, answer: { status: 204 }
+    })
+    registerEventRoute(scope, context, {
+      ...await encoded(visits),
+      path: '/visits',
+      access: { ...INGEST, keyRequired: true },
+      answer: { status: 202, body: { message: 'Visit logged' } }
+    })
+  })
+
+  await server.register(async (scope) => {
+    ignoreBodies(scope)
+    registerEventRoute(scope, context, {
+      ...await encoded(analytics),
+      path: '/analytics',
+      access: INGEST,
+      answer: { status: 204 },
+      source: { querySchema: ANALYTICS_QUERY_SCHEMA, read: createAnalyticsReader() }
+    })
+  })
+
+  await server.register(async (scope) => {
+    parseEventBatches(scope)
+    registerInteractionsRoute(scope, context, await encoded(interactions))
+    for (const stream of streams as ReadonlyArray<Stream<{ event_id?: string }>>) {
+      const read = createEventReader<{ event_id?: string }>(stream)
+      registerEventBatchRoute(scope, context, {
+        ...await encoded(stream),
+        path: `/events/${stream.name}`,
+        access: INGEST,
+        eventSchema: stream.eventSchema,
+        readerOf: () => read
+      })
+    }
   })
 }

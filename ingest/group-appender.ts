@@ -31,13 +31,21 @@ export class GroupAppender {
    * append failed, and it may have been stored if its append had begun.
    */
   append (topic: string, record: AppendRecord): Promise<void> {
+    return this.appendMany(topic, [record])
+  }
+
+  /**
+   * As `append`, for the records of one request, in order and in one append where they fit into one. All of
+   * them are taken or none; after `log_unavailable` any number of them may have been stored.
+   */
+  appendMany (topic: string, records: readonly AppendRecord[]): Promise<void> {
     if (this.#closing) return Promise.reject(new MillraceError('shutting_down', 'No more events are taken'))
     let appender = this.#topics.get(topic)
     if (appender === undefined) {
       appender = new TopicAppender({ ...this.#options, topic })
       this.#topics.set(topic, appender)
     }
-    return appender.append(record)
+    return appender.append(records)
   }
 
   /** Refuses what comes from now on; resolves when all that was taken is answered, within the budget. */

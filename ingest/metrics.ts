@@ -19,7 +19,7 @@ export function ingestMetrics (registry: Registry) {
     }),
     rejected: new Counter({
       name: 'millrace_events_rejected_total',
-      help: 'Requests that were answered with an error, by its code.',
+      help: 'Events that were refused, by code; a request that was refused as a whole counts once.',
       labelNames: ['stream', 'code'] as const,
       registers
     }),

@@ -6,16 +6,13 @@
  */
 import { MillraceError } from '../contract/index.ts'
 import { RecordTooLargeError } from '../eventlog/index.ts'
+import { cutUnits } from './append-units.ts'
 import type { AppendRecord } from '../eventlog/index.ts'
+import type { AppendUnit } from './append-units.ts'
 import type { GroupAppenderOptions } from './group-appender.ts'
 
-/** What a record weighs beside its key and value, in the log's framing and in memory. */
-const RECORD_OVERHEAD_BYTES = 64
-
-/** One request that waits for its record. */
-interface Waiter {
-  record: AppendRecord
-  bytes: number
+/** One request, or a part of one, that waits for its records. */
+interface Waiter extends AppendUnit {
   deadlineMs: number
   answered: boolean
   resolve: () => void
@@ -27,6 +24,7 @@ export class TopicAppender {
   readonly #metrics
   /** Waiting for an append, oldest first: so deadlines rise too. */
   #queue: Waiter[] = []
+  #queueRecords = 0
   #queueBytes = 0
   #flushScheduled = false
   readonly #inFlight = new Set<readonly Waiter[]>()
@@ -46,16 +44,28 @@ export class TopicAppender {
     }
   }
 
-  append (record: AppendRecord): Promise<void> {
-    const { config, monotonicMs } = this.#options
-    const bytes = record.key.length + record.value.length + RECORD_OVERHEAD_BYTES
-    if (bytes > config.batchBytesMax) return Promise.reject(tooLarge())
-    if (this.#queue.length >= config.queueRecordsMax || this.#queueBytes + bytes > config.queueBytesMax) {
+  /** Takes all of the records or none. */
+  append (records: readonly AppendRecord[]): Promise<void> {
+    const { config } = this.#options
+    const units = cutUnits(records, config)
+    if (units === undefined) return Promise.reject(tooLarge())
+    const bytes = units.reduce((sum, unit) => sum + unit.bytes, 0)
+    if (this.#queueRecords + records.length > config.queueRecordsMax ||
+      this.#queueBytes + bytes > config.queueBytesMax) {
       return Promise.reject(new MillraceError('overloaded', 'Too many events wait for the log'))
     }
+    const [first, ...others] = units
+    const appended = this.#enqueue(first as AppendUnit)
+    if (others.length === 0) return appended
+    return Promise.all([appended, ...others.map((unit) => this.#enqueue(unit))]).then(() => undefined)
+  }
+
+  #enqueue ({ records, bytes }: AppendUnit): Promise<void> {
+    const { config, monotonicMs } = this.#options
     return new Promise((resolve, reject) => {
       const deadlineMs = monotonicMs() + config.budgetMs
-      this.#queue.push({ record, bytes, deadlineMs, answered: false, resolve, reject })
+      this.#queue.push({ records, bytes, deadlineMs, answered: false, resolve, reject })
+      this.#queueRecords += records.length
       this.#queueBytes += bytes
       this.#unanswered += 1
       this.#budgetTimer ??= setTimeout(() => this.#expire(), config.budgetMs)
@@ -86,18 +96,21 @@ export class TopicAppender {
       this.#inFlight.add(batch)
       this.#run(batch)
     }
-    this.#metrics.queueRecords.set(this.#queue.length)
+    this.#metrics.queueRecords.set(this.#queueRecords)
   }
 
   #takeBatch (): readonly Waiter[] {
     const { batchRecordsMax, batchBytesMax } = this.#options.config
     let count = 0
+    let records = 0
     let bytes = 0
     for (const waiter of this.#queue) {
-      if (count === batchRecordsMax || bytes + waiter.bytes > batchBytesMax) break
+      if (records + waiter.records.length > batchRecordsMax || bytes + waiter.bytes > batchBytesMax) break
+      records += waiter.records.length
       bytes += waiter.bytes
       count += 1
     }
+    this.#queueRecords -= records
     this.#queueBytes -= bytes
     return this.#queue.splice(0, count)
   }
@@ -107,7 +120,7 @@ export class TopicAppender {
     const startMs = monotonicMs()
     const failure = await this.#appendToLog(batch)
     this.#metrics.appendSeconds.observe((monotonicMs() - startMs) / 1000)
-    this.#metrics.batchRecords.observe(batch.length)
+    this.#metrics.batchRecords.observe(batch.reduce((sum, waiter) => sum + waiter.records.length, 0))
     if (failure instanceof RecordTooLargeError && batch.length > 1) await this.#runSingly(batch)
     // The next append begins before this one is answered: the log is the slower of the two.
     this.#inFlight.delete(batch)
@@ -115,7 +128,7 @@ export class TopicAppender {
     this.#settle(batch, failure)
   }
 
-  /** Nothing of a batch with too large a record was stored: each record is tried alone, in order. */
+  /** Nothing of a batch with too large a record was stored: each request is tried alone, in order. */
   async #runSingly (batch: readonly Waiter[]): Promise<void> {
     for (const waiter of batch) {
       if (!waiter.answered) this.#settle([waiter], await this.#appendToLog([waiter]))
@@ -125,9 +138,10 @@ export class TopicAppender {
   /** Returns what the log threw, or undefined. */
   async #appendToLog (batch: readonly Waiter[]): Promise<unknown> {
     const { log, topic } = this.#options
+    const records = batch.flatMap((waiter) => waiter.records)
     try {
-      await log.append(topic, batch.map((waiter) => waiter.record))
-      this.#metrics.accepted.inc(batch.length)
+      await log.append(topic, records)
+      this.#metrics.accepted.inc(records.length)
       return undefined
     } catch (error) {
       return error ?? new Error('The log rejected without a reason')
@@ -152,8 +166,11 @@ export class TopicAppender {
     const isLate = (waiter: Waiter) => waiter.deadlineMs <= nowMs
     const firstInTime = this.#queue.findIndex((waiter) => !isLate(waiter))
     const late = this.#queue.splice(0, firstInTime === -1 ? this.#queue.length : firstInTime)
-    for (const waiter of late) this.#queueBytes -= waiter.bytes
-    this.#metrics.queueRecords.set(this.#queue.length)
+    for (const waiter of late) {
+      this.#queueRecords -= waiter.records.length
+      this.#queueBytes -= waiter.bytes
+    }
+    this.#metrics.queueRecords.set(this.#queueRecords)
     const waiting = [...this.#inFlight].flat().filter((waiter) => !waiter.answered)
     const failure = new Error(`The log did not confirm within ${this.#options.config.budgetMs} ms`)
     this.#settle([...waiting.filter(isLate), ...late], failure)

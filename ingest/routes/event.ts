@@ -1,48 +1,94 @@
+import { MillraceError, encodeRejected } from '../../contract/index.ts'
 import { requestError, tenantOf } from '../../http/index.ts'
 import { eventIdentity } from '../event-id.ts'
-import type { FastifyInstance } from 'fastify'
-import type { RecordEncoder, Stream } from '../../contract/index.ts'
+import { toAppendRecord } from '../to-append-record.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { JsonSchema } from '../../contract/index.ts'
+import type { RouteAccess } from '../../http/index.ts'
+import type { AppendRecord } from '../../eventlog/index.ts'
 import type { GroupAppender } from '../group-appender.ts'
 import type { IngestMetrics } from '../metrics.ts'
+import type { EncodedStream } from '../to-append-record.ts'
 
 /** What every event route of an ingest server shares. */
 export interface EventRouteContext {
-  appender: Pick<GroupAppender, 'append'>
+  appender: Pick<GroupAppender, 'append' | 'appendMany'>
   metrics: IngestMetrics
   /** Epoch milliseconds now: the time of arrival. */
   nowMs: () => number
   newEventId: () => string
 }
 
-export interface EventRouteOptions<E, R> extends EventRouteContext {
+/** A route that takes one event a request. */
+export interface EventRoute<E, R> extends EncodedStream<E, R> {
   path: string
-  stream: Stream<E, R>
-  encoder: RecordEncoder<R>
+  access: RouteAccess
+  /** The answer when the event is durable, and not before. */
+  answer: { status: 204 } | { status: 202, body: object }
+  /** Where the event is not the body, validated by the stream's schema. */
+  source?: EventSource<E>
 }
 
 /**
- * `POST <path>`: one event of the stream, answered 204 when it is durable in the log, and not before. Any
- * stream takes its single events this way.
+ * A request that holds its event elsewhere, and is never refused: what is no event goes into the log as it
+ * came, for the dead letters.
  */
+export interface EventSource<E> {
+  /** Schema of the query, for documentation. */
+  querySchema: JsonSchema
+  /** Throws MillraceError where the request holds no event. */
+  read: (request: FastifyRequest) => E
+}
+
+/** `POST <path>`: one event, answered when it is durable in the log. */
 export function registerEventRoute<E extends { event_id?: string }, R> (
-  server: FastifyInstance, options: EventRouteOptions<E, R>
+  server: FastifyInstance, context: EventRouteContext, route: EventRoute<E, R>
 ): void {
-  const { path, stream, encoder, appender, metrics, nowMs, newEventId } = options
-  server.post(path, {
-    schema: { body: stream.eventSchema },
-    onError: (request, _reply, error, done) => {
-      metrics.rejected.labels(stream.name, requestError(error, request).code).inc()
-      done()
-    }
-  }, async (request, reply) => {
-    const timestampMs = nowMs()
-    const event = request.body as E
-    const tenant = tenantOf(request)
+  const { appender, metrics, nowMs, newEventId } = context
+  const { path, stream, access, answer, source } = route
+  const readEvent = source?.read ?? ((request: FastifyRequest) => request.body as E)
+  const toRecord = (request: FastifyRequest): AppendRecord => {
+    const event = readEvent(request)
     const identity = eventIdentity(event.event_id, request.headers['idempotency-key'], newEventId)
-    const record = stream.toRecord(event, { tenant, ...identity })
-    await appender.append(stream.topic, {
-      key: stream.recordKey(event, tenant), value: encoder.encode(record), timestampMs
-    })
-    return reply.code(204).send()
+    return toAppendRecord(route, event, { tenant: tenantOf(request), ...identity }, nowMs())
+  }
+  const toRecordOfAny = (request: FastifyRequest): AppendRecord => {
+    try {
+      return toRecord(request)
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
+      metrics.rejected.labels(stream.name, error.code).inc()
+      const value = encodeRejected({ detail: error.message, request: requestText(request) })
+      return { key: tenantKey(tenantOf(request)), value, timestampMs: nowMs() }
+    }
+  }
+  const recordOf = source === undefined ? toRecord : toRecordOfAny
+  server.post(path, {
+    config: { access },
+    ...(source === undefined
+      ? { schema: { body: stream.eventSchema } }
+      : { schema: { querystring: source.querySchema }, validatorCompiler: () => () => true }),
+    onError: countRefusal(metrics, stream.name)
+  }, async (request, reply) => {
+    await appender.append(stream.topic, recordOf(request))
+    return reply.code(answer.status).send('body' in answer ? answer.body : undefined)
   })
+}
+
+/** A hook that counts a request which is refused as a whole. */
+export function countRefusal (metrics: IngestMetrics, stream: string) {
+  return (request: FastifyRequest, _reply: unknown, error: Error, done: () => void): void => {
+    metrics.rejected.labels(stream, requestError(error, request).code).inc()
+    done()
+  }
+}
+
+/** What is no event has no subject: the tenant alone decides its partition. */
+function tenantKey (tenant: string): Buffer {
+  return Buffer.from(`${tenant.length}:${tenant}`)
+}
+
+/** What came, as whoever looks at the dead letter needs it. */
+function requestText ({ method, url, body }: FastifyRequest): string {
+  return typeof body === 'string' ? `${method} ${url}\n\n${body}` : `${method} ${url}`
 }

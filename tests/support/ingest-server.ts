@@ -4,7 +4,8 @@ import { createDecoder, createEncoder, userTags } from '../../contract/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../../ingest/index.ts'
 import { createMemoryLog } from './memory-log.ts'
-import type { UserTagRecord } from '../../contract/index.ts'
+import type { Decoded, Stream, UserTagRecord } from '../../contract/index.ts'
+import type { Principal } from '../../http/index.ts'
 import type { IngestConfig } from '../../ingest/index.ts'
 import type { MemoryLogOptions } from './memory-log.ts'
 
@@ -25,24 +26,31 @@ export function buildAppender (config: Partial<IngestConfig> = {}, logOptions: M
 }
 
 /** The ingest server over a log in memory, as cli composes it, without a socket. */
-export async function buildIngest (config: Partial<IngestConfig> = {}, logOptions: MemoryLogOptions = {}) {
+export async function buildIngest (
+  config: Partial<IngestConfig> = {}, logOptions: MemoryLogOptions = {}, principal?: Principal
+) {
   const parts = buildAppender(config, logOptions)
   const server = createServer({ log: pino({ level: 'silent' }) })
+  if (principal !== undefined) server.addHook('onRequest', async (request) => { request.principal = principal })
   const paths = collectPaths(server)
   let ids = 0
   await server.register(ingestRoutes, {
     ...parts, encoderOf: (stream) => createEncoder(stream), nowMs: () => ARRIVAL_MS, newEventId: () => `id-${++ids}`
   })
   finishRoutes(server, paths)
-  const decoder = createDecoder(userTags)
-  const stored = async (): Promise<UserTagRecord[]> => {
-    const decoded = await decoder.decode(parts.log.records().map((record) => record.value))
-    return decoded.map((result) => {
+  const decode = async <E, R>(stream: Stream<E, R>): Promise<Array<Decoded<R>>> => {
+    const batches = parts.log.batches.filter((batch) => batch.topic === stream.topic)
+    const records = batches.flatMap((batch) => [...batch.records])
+    return await createDecoder(stream).decode(records.map((record) => record.value))
+  }
+  const storedIn = async <E, R>(stream: Stream<E, R>): Promise<R[]> => {
+    return (await decode(stream)).map((result) => {
       if (!result.ok) throw new Error(result.detail)
       return result.record
     })
   }
-  return { ...parts, server, stored }
+  const stored = (): Promise<UserTagRecord[]> => storedIn(userTags)
+  return { ...parts, server, stored, storedIn, decode }
 }
 
 /** What the injected clock of `buildIngest` says. */

@@ -1,0 +1,50 @@
+import { MillraceError, analytics, formatTime, fromEpoch } from '../contract/index.ts'
+import { createEventReader } from './event-reader.ts'
+import type { FastifyRequest } from 'fastify'
+import type { AnalyticsEvent, ErrorCode } from '../contract/index.ts'
+
+const PARAMETERS = ['timestamp', 'user', 'event', 'event_id'] as const
+
+/** For documentation: whatever comes is answered 204. */
+export const ANALYTICS_QUERY_SCHEMA = {
+  type: 'object',
+  properties: {
+    timestamp: { type: 'string', description: 'Seconds, or from 10^11 on milliseconds, since 1970.' },
+    user: { type: 'string' },
+    event: { type: 'string', enum: ['click', 'impression'] },
+    event_id: { type: 'string' }
+  }
+}
+
+/**
+ * Reads the event of an analytics request from its query; other parameters are ignored. It throws
+ * MillraceError where that is no event.
+ */
+export function createAnalyticsReader (): (request: FastifyRequest) => AnalyticsEvent {
+  const read = createEventReader<AnalyticsEvent>(analytics)
+  return (request) => {
+    const query = request.query as Record<string, string | string[]>
+    const item: Record<string, unknown> = {}
+    for (const name of PARAMETERS) {
+      const value = query[name]
+      if (Array.isArray(value)) throw refusal(name, 'invalid_parameter', 'is repeated')
+      if (value !== undefined) item[name] = name === 'timestamp' ? readTimestamp(value) : value
+    }
+    const { event, fault } = read(item)
+    if (fault !== undefined) throw refusal(fault.path, fault.code, fault.message)
+    return event
+  }
+}
+
+function readTimestamp (text: string): string {
+  if (!/^\d{1,20}$/.test(text)) {
+    throw refusal('timestamp', 'invalid_time', 'is no whole number of seconds or milliseconds since 1970')
+  }
+  const ms = fromEpoch(Number(text))
+  if (ms === undefined) throw refusal('timestamp', 'out_of_range', 'is after the year 2105')
+  return formatTime(ms)
+}
+
+function refusal (path: string, code: ErrorCode, message: string): MillraceError {
+  return new MillraceError(code, `${path}: ${message}`, { faults: [{ path, code, message }] })
+}
