@@ -3,7 +3,12 @@ import { connectSchemaRegistry, createEncoder, streams } from '../contract/index
 import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClient } from '../clickhouse/index.ts'
 import { eventLogConfig, eventLogSettings, openEventLog } from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
-import { clickHouseQueryClient, queryApiConfig, queryApiRoutes, queryApiSettings } from '../query-api/index.ts'
+import { logWatermark } from './log-watermark.ts'
+import { processorSettings } from '../processors/index.ts'
+import {
+  addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, queryApiConfig, queryApiRoutes,
+  queryApiSettings, questionConfig, questionRoutes, questionSettings
+} from '../query-api/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -34,7 +39,13 @@ export interface LogPart {
 }
 
 export const ingestPartSettings = { ...eventLogSettings, ...ingestSettings }
-export const queryPartSettings = { ...clickHouseSettings, ...queryApiSettings }
+export const queryPartSettings = {
+  ...clickHouseSettings,
+  ...eventLogSettings,
+  ...queryApiSettings,
+  ...questionSettings,
+  PROCESSOR_GROUP: processorSettings.PROCESSOR_GROUP
+}
 
 /** Opens the log and makes sure that every stream has its topic. */
 export async function openLogPart (
@@ -50,10 +61,15 @@ export async function openLogPart (
   return { eventLog, schemaRegistry, check: { name: 'event log', check: () => eventLog.ping() } }
 }
 
+/** Ingest, with the log that it opened. */
+export interface IngestPart extends HttpPart {
+  eventLog: EventLog
+}
+
 /** From HTTP to the log. */
 export async function openIngestPart (
   env: Static<TObject<typeof ingestPartSettings>>, context: PartContext
-): Promise<HttpPart> {
+): Promise<IngestPart> {
   const { eventLog, schemaRegistry, check } = await openLogPart(env, context)
   const metrics = ingestMetrics(context.registry)
   const appender = new GroupAppender({ log: eventLog, config: ingestConfig(env), metrics })
@@ -65,25 +81,59 @@ export async function openIngestPart (
       })
     },
     ready: [check],
-    dependencies: [check]
+    dependencies: [check],
+    eventLog
   }
 }
 
-/** From ClickHouse to answers. */
+/**
+ * From ClickHouse to answers. The log is only looked at, for how far the answers reach: `eventLog` where the
+ * process has it open, else one of its own.
+ */
 export async function openQueryPart (
-  env: Static<TObject<typeof queryPartSettings>>, { closers, registry }: PartContext
+  env: Static<TObject<typeof queryPartSettings>>,
+  context: PartContext,
+  eventLog = openLookedAtLog(env, context)
 ): Promise<HttpPart> {
-  const client = createReadClient(clickHouseConfig(env))
+  const { closers, registry } = context
+  const config = clickHouseConfig(env)
+  const client = createReadClient(config)
   closers.add(() => client.close())
+  const watermark = logWatermark({
+    eventLog,
+    group: env.PROCESSOR_GROUP,
+    topics: new Map(streams.map(({ name, topic }) => [name, topic])),
+    now: Date.now
+  })
+  closers.add(async () => watermark.close())
+  const limits = questionConfig(env)
   return {
     routes: async (server) => {
-      await server.register(queryApiRoutes, {
-        client: clickHouseQueryClient(client), config: queryApiConfig(env), registry
+      await server.register(async (scope) => {
+        addCompleteUpTo(scope, { watermark, streams: streams.map(({ name }) => name) })
+        await scope.register(queryApiRoutes, {
+          client: clickHouseQueryClient(client), config: queryApiConfig(env), registry
+        })
+        await scope.register(questionRoutes, {
+          client: clickHouseQuestionClient({ client, secondsMax: limits.secondsMax }),
+          watermark,
+          limits,
+          retentionDays: config.retentionDays,
+          now: Date.now
+        })
       })
     },
     ready: [],
     dependencies: [clickHouseCheck(client)]
   }
+}
+
+function openLookedAtLog (
+  env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
+): EventLog {
+  const eventLog = openEventLog(eventLogConfig(env), log)
+  closers.add(() => eventLog.close())
+  return eventLog
 }
 
 /** A client that writes, for as long as the role runs. */

@@ -25,6 +25,8 @@ export interface StreamDeclaration {
     /** Rollup by minute of event time; holds no subject. */
     byMinute?: string
   }
+  /** Which retention the raw table has, where it is not that of raw tables. */
+  rawRetention?: 'rollup'
   /** What the table by minute can answer: its columns are `minute`, these, `count`, and `sum_<measure>`. */
   rollup?: { dimensions: readonly string[], sums: readonly string[] }
 }

@@ -48,7 +48,8 @@ export function clickHouseQueryClient (client: ClickHouseClient): QueryClient {
   }
 }
 
-function toMillraceError (error: unknown, signal: AbortSignal): MillraceError {
+/** The error that a caller meets for what a query rejected with. */
+export function toMillraceError (error: unknown, signal: AbortSignal): MillraceError {
   if (signal.aborted && signal.reason instanceof MillraceError) return signal.reason
   const code = clickHouseCode(error)
   if (code !== undefined) {

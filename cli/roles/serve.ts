@@ -7,7 +7,21 @@ import { httpConfig, httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
 import { listen } from '../listen.ts'
 import { processSettings } from '../settings.ts'
+import type { Static, TObject } from 'typebox'
 import type { HealthCheck } from '../../http/index.ts'
+import type { HttpPart, PartContext } from '../parts.ts'
+
+const serveSettings = {
+  ...processSettings,
+  ...httpSettings,
+  ...accessSettings,
+  ...ingestPartSettings,
+  ...queryPartSettings,
+  READY_URLS: Type.String({
+    default: '',
+    description: 'URLs, separated by commas, that must answer 200 for this listener to be ready.'
+  })
+}
 
 /**
  * The one listener of `millrace start`: ingest and query-api on one port, ready when everything behind it is.
@@ -15,42 +29,33 @@ import type { HealthCheck } from '../../http/index.ts'
 export const serveRole = defineRole({
   name: 'serve',
   description: 'Serve ingest and query-api on one port',
-  settings: {
-    ...processSettings,
-    ...httpSettings,
-    ...accessSettings,
-    ...ingestPartSettings,
-    ...queryPartSettings,
-    READY_URLS: Type.String({
-      default: '',
-      description: 'URLs, separated by commas, that must answer 200 for this listener to be ready.'
-    })
-  },
+  settings: serveSettings,
   start: (env, { log }) => opening(async (closers) => {
-    const registry = new Registry()
-    const context = { log, closers, registry }
-    const guard = await openAccessPart(env, context)
-    const ingest = await openIngestPart(env, context)
-    const query = await openQueryPart(env, context)
-    const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
-    const url = await listen({
-      log,
-      http: httpConfig(env),
-      health: {
-        ready: [...ingest.ready, ...query.dependencies, ...others],
-        dependencies: [...ingest.dependencies, ...query.dependencies]
-      },
-      registry,
-      closers,
-      routes: async (server) => {
-        await guard(server)
-        await ingest.routes(server)
-        await query.routes(server)
-      }
-    })
+    const context = { log, closers, registry: new Registry() }
+    const { ready, dependencies, routes } = await openServePart(env, context)
+    const url = await listen({ ...context, http: httpConfig(env), health: { ready, dependencies }, routes })
     return { url, close: () => closers.closeAll() }
   })
 })
+
+/** Every route that the system has, guarded. */
+export async function openServePart (
+  env: Readonly<Static<TObject<typeof serveSettings>>>, context: PartContext
+): Promise<HttpPart> {
+  const guard = await openAccessPart(env, context)
+  const ingest = await openIngestPart(env, context)
+  const query = await openQueryPart(env, context, ingest.eventLog)
+  const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
+  return {
+    ready: [...ingest.ready, ...query.dependencies, ...others],
+    dependencies: [...ingest.dependencies, ...query.dependencies],
+    routes: async (server) => {
+      await guard(server)
+      await ingest.routes(server)
+      await query.routes(server)
+    }
+  }
+}
 
 function urlCheck (url: string): HealthCheck {
   return {

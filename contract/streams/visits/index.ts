@@ -10,6 +10,7 @@ export const visits = defineStream<Visit, VisitRecord>({
   dimensions: ['pageUrl'],
   measures: [],
   tables: { raw: 'visits', byMinute: 'visits_by_minute' },
+  rawRetention: 'rollup',
   rollup: { dimensions: ['pageUrl'], sums: [] }
 })
 
