@@ -8,7 +8,7 @@ export const queryApiSettings = {
     default: 64,
     minimum: 1,
     maximum: 1000,
-    description: 'Profile requests that share one query; the more, the cheaper each, the later the first.'
+    description: 'Requests for profiles, or users, that share one query; the more, the cheaper each, the later the first.'
   }),
   PROFILE_BATCH_BYTES_MAX: Type.Integer({
     default: 65_536,
@@ -19,13 +19,13 @@ export const queryApiSettings = {
     default: 2,
     minimum: 1,
     maximum: 64,
-    description: 'Profile queries in flight at once: the second one keeps a request from waiting behind a slow query.'
+    description: 'Queries of profiles, and of users, in flight at once: no request waits behind one slow query.'
   }),
   AGGREGATES_QUERIES_MAX: Type.Integer({
     default: 2,
     minimum: 1,
     maximum: 64,
-    description: 'Aggregates queries in flight at once.'
+    description: 'Queries of aggregates, and of each kind of report, in flight at once.'
   }),
   QUERY_QUEUE_MAX: Type.Integer({
     default: 1000,
@@ -40,7 +40,9 @@ export const queryApiSettings = {
 }
 
 export interface QueryApiConfig {
+  /** Of reads about one subject each: profiles, and the statistics of users. */
   profiles: SharedReadLimits
+  /** Of questions that go one by one: aggregates, and each kind of report. */
   aggregates: SharedReadLimits
 }
 

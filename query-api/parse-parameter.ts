@@ -51,3 +51,14 @@ export function parseText (name: string, text: string, faults: ParameterFaults):
   }
   return text
 }
+
+/** The parameter's value, or `fallback` where it is absent; a fault, and `fallback`, where it is another. */
+export function parseChoice<Choice extends string> (
+  query: RawQuery, name: string, choices: readonly Choice[], fallback: Choice, faults: ParameterFaults
+): Choice {
+  const values = valuesOf(query, name)
+  const choice = values.length === 0 ? fallback : choices.find((each) => each === values[0])
+  if (choice !== undefined && values.length <= 1) return choice
+  faults.add(name, 'invalid_parameter', `must be one of ${choices.join(', ')}`)
+  return fallback
+}

@@ -1,17 +1,34 @@
 import { SharedRead } from './shared-read.ts'
 import { aggregatesQuery, toAggregatesAnswer } from './queries/aggregates.ts'
+import { analyticsQuery, toAnalyticsAnswer } from './queries/analytics.ts'
 import { profilesQuery, toProfiles } from './queries/profiles.ts'
+import { reportQuery, toReport } from './reports/report.ts'
+import { toUserStatistics, userStatisticsQuery } from './queries/user-statistics.ts'
+import { toVisitsBody, visitsQuery } from './queries/visits.ts'
 import type { AggregatesAnswer } from './queries/aggregates.ts'
 import type { AggregatesRequest } from './parse-aggregates-request.ts'
+import type { AnalyticsAnswer } from './queries/analytics.ts'
+import type { AnalyticsRequest } from './parse-analytics-request.ts'
 import type { Profile } from './queries/profiles.ts'
 import type { ProfileRequest } from './parse-profile-request.ts'
-import type { QueryClient } from './query-client.ts'
+import type { Query, QueryClient } from './query-client.ts'
+import type { Report } from './reports/report.ts'
+import type { ReportRequest } from './parse-report-request.ts'
+import type { Row } from '../contract/index.ts'
 import type { SharedReadLimits } from './shared-read.ts'
+import type { UserStatistics } from './queries/user-statistics.ts'
+import type { UserStatisticsRequest } from './parse-user-statistics-request.ts'
+import type { VisitsRequest } from './parse-visits-request.ts'
 
 /** Whose data, and what is asked of it. */
 export interface TenantRequest<Request> {
   tenant: string
   request: Request
+}
+
+/** A report, and what it is asked about. */
+export interface ReportRead extends TenantRequest<ReportRequest> {
+  report: Report
 }
 
 export interface ReaderOptions {
@@ -20,8 +37,8 @@ export interface ReaderOptions {
   onBatch: (size: number) => void
 }
 
-/** Bytes of one request's values beside its cookie: quotes, commas and two times. */
-const PROFILE_OVERHEAD_BYTES = 32
+/** Bytes of one point read's values beside its subject: quotes, commas and two times. */
+const POINT_OVERHEAD_BYTES = 32
 
 /** Profiles of different shoppers share a query. */
 export function profileReader (
@@ -35,7 +52,7 @@ export function profileReader (
     },
     groupOf: ({ tenant }) => tenant,
     subjectOf: ({ request }) => request.cookie,
-    bytesOf: ({ request }) => PROFILE_OVERHEAD_BYTES + Buffer.byteLength(request.cookie),
+    bytesOf: ({ request }) => POINT_OVERHEAD_BYTES + Buffer.byteLength(request.cookie),
     readMany: async (reads, signal) => {
       const tenant = reads[0]?.tenant as string
       const requests = reads.map(({ request }) => request)
@@ -44,19 +61,76 @@ export function profileReader (
   })
 }
 
-/** Aggregates are read one by one; equal requests that wait share the answer. */
-export function aggregatesReader (
+/** Statistics of different users share a query. */
+export function userStatisticsReader (
   { client, limits, onBatch }: ReaderOptions
-): SharedRead<TenantRequest<AggregatesRequest>, AggregatesAnswer> {
+): SharedRead<TenantRequest<UserStatisticsRequest>, UserStatistics> {
   return new SharedRead({
+    limits,
+    onBatch,
+    keyOf: (read) => JSON.stringify(read),
+    groupOf: ({ tenant }) => tenant,
+    subjectOf: ({ request }) => request.userId,
+    bytesOf: ({ request }) => POINT_OVERHEAD_BYTES + Buffer.byteLength(request.userId),
+    readMany: async (reads, signal) => {
+      const tenant = reads[0]?.tenant as string
+      const requests = reads.map(({ request }) => request)
+      return toUserStatistics(requests, await client.query(userStatisticsQuery(tenant, requests), signal))
+    }
+  })
+}
+
+export function aggregatesReader (
+  options: ReaderOptions
+): SharedRead<TenantRequest<AggregatesRequest>, AggregatesAnswer> {
+  return singleReader(options, {
+    queryOf: ({ tenant, request }) => aggregatesQuery(tenant, request),
+    answerOf: ({ request }, rows) => toAggregatesAnswer(request, rows)
+  })
+}
+
+export function analyticsReader (
+  options: ReaderOptions
+): SharedRead<TenantRequest<AnalyticsRequest>, AnalyticsAnswer> {
+  return singleReader(options, {
+    queryOf: ({ tenant, request }) => analyticsQuery(tenant, request),
+    answerOf: (_read, rows) => toAnalyticsAnswer(rows)
+  })
+}
+
+/** Answers are the text of their body. */
+export function visitsReader (options: ReaderOptions): SharedRead<TenantRequest<VisitsRequest>, string> {
+  return singleReader(options, {
+    queryOf: ({ tenant, request }) => visitsQuery(tenant, request),
+    answerOf: (_read, rows) => toVisitsBody(rows)
+  })
+}
+
+export function reportReader (options: ReaderOptions): SharedRead<ReportRead, object[]> {
+  return singleReader(options, {
+    queryOf: ({ report, tenant, request }) => reportQuery(report, tenant, request),
+    answerOf: ({ report }, rows) => toReport(report, rows)
+  })
+}
+
+interface SingleReadOptions<Read, Answer> {
+  queryOf: (read: Read) => Query
+  answerOf: (read: Read, rows: readonly Row[]) => Answer
+}
+
+/** Requests are read one by one; equal ones that wait share the answer. */
+function singleReader<Read extends TenantRequest<unknown>, Answer> (
+  { client, limits, onBatch }: ReaderOptions, { queryOf, answerOf }: SingleReadOptions<Read, Answer>
+): SharedRead<Read, Answer> {
+  return new SharedRead<Read, Answer>({
     limits: { ...limits, batchSizeMax: 1 },
     onBatch,
     keyOf: (read) => JSON.stringify(read),
     groupOf: ({ tenant }) => tenant,
     subjectOf: () => '',
     bytesOf: () => 0,
-    readMany: (reads, signal) => Promise.all(reads.map(async ({ tenant, request }) => {
-      return toAggregatesAnswer(request, await client.query(aggregatesQuery(tenant, request), signal))
+    readMany: (reads, signal) => Promise.all(reads.map(async (read): Promise<Answer> => {
+      return answerOf(read, await client.query(queryOf(read), signal))
     }))
   })
 }

@@ -1,0 +1,29 @@
+import { clientSignal } from '../client-signal.ts'
+import { parseVisitsRequest } from '../parse-visits-request.ts'
+import { tenantOf } from '../../http/index.ts'
+import type { FastifyInstance } from 'fastify'
+import type { RawQuery } from '../parse-parameter.ts'
+import type { SharedRead } from '../shared-read.ts'
+import type { TenantRequest } from '../readers.ts'
+import type { VisitsRequest } from '../parse-visits-request.ts'
+
+export interface VisitsOptions {
+  /** Reads the body of the answer. */
+  visits: SharedRead<TenantRequest<VisitsRequest>, string>
+  now: () => number
+}
+
+/**
+ * `GET /visits?aggregation=minute|hour|day|month&dateFrom=&dateTo=&unique=`: visits, or distinct visitors, of
+ * each page by UTC bucket of time, as `{ data: { <pageUrl>: [{ timeframe, visit_count }] } }`. Pages in the
+ * order of their bytes, timeframes ascending; buckets and pages without visits are left out.
+ */
+export function registerVisits (server: FastifyInstance, { visits, now }: VisitsOptions): void {
+  const config = { access: { scope: 'query' as const, keyRequired: true } }
+  server.get<{ Querystring: RawQuery }>('/visits', { config }, async (request, reply) => {
+    const read = { tenant: tenantOf(request), request: parseVisitsRequest(request.query, now()) }
+    const body = await visits.read(read, clientSignal(reply))
+    reply.type('application/json; charset=utf-8')
+    return body
+  })
+}
