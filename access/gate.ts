@@ -3,12 +3,16 @@
  *
  * Keys are needed where AUTH=required, where any key exists (a revoked one too), and for good once that was
  * so in this process: a file that loses its keys never opens a system that was closed.
+ *
+ * A demo key closes nothing. It opens the routes that always need a key, as the tenant `demo`, for as long as
+ * the system runs open; so what runs open can be tried whole, and the key ends with the first real one.
  */
 import { MillraceError } from '../contract/index.ts'
 import { OPEN_PRINCIPAL } from '../http/index.ts'
 import type { Registry } from 'prom-client'
 import { AccessWatcher } from './access-watcher.ts'
 import { accessMetrics } from './metrics.ts'
+import { hashSecret } from './key-secret.ts'
 import type { Principal, RouteAccess } from '../http/index.ts'
 import type { AccessConfig } from './config.ts'
 import type { AccessDirectory, KeyRefusal } from './directory.ts'
@@ -20,6 +24,8 @@ export interface GateOptions {
   log: AccessLog
   registry: Registry
   nowMs: () => number
+  /** Secret of the demo key; without it there is none. */
+  demoKey?: string | undefined
 }
 
 /** Headers that may carry a key. */
@@ -32,6 +38,10 @@ const REFUSALS: Record<KeyRefusal, string> = {
   unknown: 'The API key is unknown', expired: 'The API key has expired', revoked: 'The API key was revoked'
 }
 
+const DEMO_PRINCIPAL: Principal = Object.freeze({
+  tenant: 'demo', scopes: Object.freeze(['ingest', 'query'] as const), keyId: 'demo'
+})
+
 const BEARER = /^bearer +(\S+) *$/i
 
 export class Gate {
@@ -39,6 +49,7 @@ export class Gate {
   readonly #options: GateOptions
   readonly #watcher: AccessWatcher
   readonly #lastUses: Map<string, number>
+  readonly #demoHash: string | undefined
   #required: boolean
 
   private constructor (
@@ -48,6 +59,7 @@ export class Gate {
     this.#watcher = watcher
     this.metrics = metrics
     this.#lastUses = lastUses
+    this.#demoHash = options.demoKey === undefined ? undefined : hashSecret(options.demoKey)
     this.#required = options.config.alwaysRequired
   }
 
@@ -82,11 +94,17 @@ export class Gate {
       }
       return OPEN_PRINCIPAL
     }
+    if (this.#isDemo(secret, access)) return DEMO_PRINCIPAL
     const nowMs = this.#options.nowMs()
     const key = this.directory.find(secret, nowMs)
     if (typeof key === 'string') throw new MillraceError('unauthorized', REFUSALS[key])
     this.#lastUses.set(key.id, nowMs)
     return { tenant: key.organisation, scopes: key.scopes, keyId: key.id }
+  }
+
+  #isDemo (secret: string, { keyRequired }: RouteAccess): boolean {
+    if (this.#demoHash === undefined || keyRequired !== true || this.required) return false
+    return hashSecret(secret) === this.#demoHash
   }
 
   /** Requests a second that a principal has; undefined: as many as it likes. */

@@ -5,6 +5,7 @@ import { SettingsError } from './settings.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import type { httpSettings } from '../http/index.ts'
+import type { GateOptions } from '../access/index.ts'
 import type { PartContext } from './parts.ts'
 
 type AccessEnv = Readonly<Static<TObject<typeof accessSettings & typeof httpSettings>>>
@@ -13,9 +14,11 @@ type AccessEnv = Readonly<Static<TObject<typeof accessSettings & typeof httpSett
  * The keys in force, watched. Throws SettingsError where their file is broken, or where the role would listen
  * on the network without asking for a key.
  */
-export async function openGate (env: AccessEnv, { log, closers, registry }: PartContext): Promise<Gate> {
+export async function openGate (
+  env: AccessEnv, { log, closers, registry }: PartContext, { demoKey }: Pick<GateOptions, 'demoKey'> = {}
+): Promise<Gate> {
   return await asSettings(async () => {
-    const gate = await Gate.open({ config: accessConfig(env), log, registry, nowMs: Date.now })
+    const gate = await Gate.open({ config: accessConfig(env), log, registry, nowMs: Date.now, demoKey })
     closers.add(() => gate.close())
     checkBinding(env.HTTP_HOST, gate)
     return gate
@@ -24,10 +27,10 @@ export async function openGate (env: AccessEnv, { log, closers, registry }: Part
 
 /** What guards a role's routes, to be called before they are registered. Throws as `openGate` does. */
 export async function openAccessPart (
-  env: AccessEnv, context: PartContext
+  env: AccessEnv, context: PartContext, demo: Pick<GateOptions, 'demoKey'> = {}
 ): Promise<(server: FastifyInstance) => Promise<void>> {
   const { log, closers } = context
-  const gate = await openGate(env, context)
+  const gate = await openGate(env, context, demo)
   const { redisUrl, file } = accessConfig(env)
   const counter = redisUrl === undefined
     ? undefined

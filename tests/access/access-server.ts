@@ -57,6 +57,7 @@ export interface GuardedOptions {
   config?: Partial<AccessConfig>
   counter?: SharedCounter
   nowMs?: () => number
+  demoKey?: string
   /** Adds routes beside `/in`, `/out`, `/secret` and `/open`. */
   routes?: (server: FastifyInstance) => Promise<void>
 }
@@ -74,7 +75,8 @@ export async function startGuarded (file: string, options: GuardedOptions = {}) 
     redisUrl: undefined,
     ...options.config
   }
-  const gate = await Gate.open({ config, log, registry, nowMs: options.nowMs ?? (() => NOW_MS) })
+  const { nowMs = () => NOW_MS, demoKey } = options
+  const gate = await Gate.open({ config, log, registry, nowMs, demoKey })
   const server = createServer({ log })
   const paths = collectPaths(server)
   await registerAccess(server, { gate, counter: options.counter })
