@@ -29,8 +29,8 @@ async function run (...words: string[]) {
     print: (text) => { printed.push(text) },
     note: (text) => { noted.push(text) }
   })
-  for (const group of program.commands) {
-    for (const command of group.commands) command.exitOverride().configureOutput({ writeErr: () => undefined })
+  for (const command of program.commands.flatMap((group) => group.commands)) {
+    command.exitOverride().configureOutput({ writeErr: () => undefined })
   }
   await program.parseAsync(words, { from: 'user' })
   return { printed: printed.join('\n'), noted: noted.join('\n') }
