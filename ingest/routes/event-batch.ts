@@ -107,7 +107,7 @@ function toRejection ({ index, path, code, message }: Fault & { index: number })
 function sendRefusal (reply: FastifyReply, faults: ReadonlyArray<Fault & { index: number }>): FastifyReply {
   const { code, message } = toRejection(faults[0] as Fault & { index: number })
   const error = new MillraceError(code, message, {
-    faults: faults.map(({ index, path, ...fault }) => ({ ...fault, path: `/${index}${path}` }))
+    faults: faults.map(({ index, path, ...fault }) => ({ ...fault, path: `/${index}${path === '/' ? '' : path}` }))
   })
   return reply
     .code(error.status)

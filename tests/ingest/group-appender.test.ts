@@ -39,6 +39,50 @@ describe('group commit', () => {
     expect(names(log.records())).toEqual(Array.from({ length: 21 }, (_, n) => `r${n}`))
   })
 
+  test('the records of one request stay together, in order, between those of others', async () => {
+    const { appender, log } = buildAppender({ batchRecordsMax: 4 })
+    log.hold(true)
+    const first = outcome(appender.append(TOPIC, recordOf('a')))
+    await vi.advanceTimersByTimeAsync(1)
+    const many = outcome(appender.appendMany(TOPIC, ['b', 'c', 'd'].map((name) => recordOf(name))))
+    const others = ['e', 'f'].map((name) => outcome(appender.append(TOPIC, recordOf(name))))
+    log.hold(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await Promise.all([first, many, ...others])).toEqual(Array(4).fill('stored'))
+    expect(log.batches.map((batch) => names(batch.records))).toEqual([['a'], ['b', 'c', 'd', 'e'], ['f']])
+  })
+
+  test('a request larger than an append goes into several, by records and by bytes', async () => {
+    const { appender, log } = buildAppender({ batchRecordsMax: 3, batchBytesMax: 400 })
+    const small = Array.from({ length: 7 }, (_, n) => recordOf(`${n}`))
+    const large = Array.from({ length: 3 }, (_, n) => recordOf(`${n}`, 130))
+    const outcomes = [outcome(appender.appendMany(TOPIC, small)), outcome(appender.appendMany(TOPIC, large))]
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await Promise.all(outcomes)).toEqual(['stored', 'stored'])
+    expect(log.batches.map((batch) => batch.records.length)).toEqual([3, 3, 1, 2, 1])
+    expect(names(log.records())).toEqual([...small, ...large].map((record) => record.key.toString()))
+  })
+
+  test('a request is taken whole or not at all', async () => {
+    const { appender, log } = buildAppender({ batchRecordsMax: 2, queueRecordsMax: 5, batchBytesMax: 400 })
+    const many = (count: number) => Array.from({ length: count }, (_, n) => recordOf(`${n}`))
+    expect(await outcome(appender.appendMany(TOPIC, many(6)))).toBe('overloaded')
+    expect(await outcome(appender.appendMany(TOPIC, [...many(3), recordOf('large', 400)]))).toBe('body_too_large')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(log.begun()).toBe(0)
+    const taken = outcome(appender.appendMany(TOPIC, many(5)))
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await taken).toBe('stored')
+  })
+
+  test('a request of which one append fails is refused, though others were stored', async () => {
+    const { appender, log } = buildAppender({ batchRecordsMax: 1 }, { failure: failOn(2) })
+    const many = outcome(appender.appendMany(TOPIC, ['a', 'b', 'c'].map((name) => recordOf(name))))
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await many).toBe('log_unavailable')
+    expect(names(log.records())).toEqual(['a', 'c'])
+  })
+
   test('an append holds no more records and bytes than its limits', async () => {
     const { appender, log } = buildAppender({ batchRecordsMax: 4, batchBytesMax: 300 })
     const sizes = [10, 10, 10, 10, 10, 200, 200, 10]

@@ -4,6 +4,7 @@ import { createDecoder, createEncoder, userTags } from '../../contract/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../../ingest/index.ts'
 import { createMemoryLog } from './memory-log.ts'
+import type { RouteOptions } from 'fastify'
 import type { Decoded, Stream, UserTagRecord } from '../../contract/index.ts'
 import type { Principal } from '../../http/index.ts'
 import type { IngestConfig } from '../../ingest/index.ts'
@@ -27,11 +28,15 @@ export function buildAppender (config: Partial<IngestConfig> = {}, logOptions: M
 
 /** The ingest server over a log in memory, as cli composes it, without a socket. */
 export async function buildIngest (
-  config: Partial<IngestConfig> = {}, logOptions: MemoryLogOptions = {}, principal?: Principal
+  config: Partial<IngestConfig> = {},
+  logOptions: MemoryLogOptions = {},
+  principal?: Principal,
+  onRoute: (route: RouteOptions) => void = () => {}
 ) {
   const parts = buildAppender(config, logOptions)
   const server = createServer({ log: pino({ level: 'silent' }) })
   if (principal !== undefined) server.addHook('onRequest', async (request) => { request.principal = principal })
+  server.addHook('onRoute', onRoute)
   const paths = collectPaths(server)
   let ids = 0
   await server.register(ingestRoutes, {
