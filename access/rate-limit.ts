@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit'
 import { MillraceError } from '../contract/index.ts'
 import { KEYS_MAX } from './access-file.ts'
 import { AccessError } from './errors.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessLog } from './access-log.ts'
 import type { Gate } from './gate.ts'
 
@@ -16,22 +16,23 @@ export interface SharedCounter {
   close: () => Promise<void>
 }
 
+/** Counts a request; rejects with MillraceError `rate_limited` beyond the limit of its key. */
+export type RateLimiter = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
 /**
- * Counts requests by key, over all routes that ask for access; beyond the key's limit they are answered 429.
- * Where the shared counter does not answer, requests pass: a limit protects from a client that runs wild, and
- * is not worth losing everybody's events for. Holds for routes registered after this call.
+ * Counts requests by key, over all routes, for principals that have a limit. Where the shared counter does
+ * not answer, requests pass: a limit protects from a client that runs wild, and is not worth losing
+ * everybody's events for.
  */
-export async function registerRateLimit (
+export async function createRateLimiter (
   server: FastifyInstance, { gate, counter }: { gate: Gate, counter: SharedCounter | undefined }
-): Promise<void> {
+): Promise<RateLimiter> {
   await server.register(rateLimit, {
+    global: false,
     timeWindow: WINDOW_MS,
     cache: KEYS_MAX + 1,
     max: ({ principal }) => gate.rateLimitOf(principal) as number,
     keyGenerator: ({ principal }) => principal.keyId ?? 'open',
-    allowList: ({ principal, routeOptions }) => {
-      return routeOptions.config.access === undefined || gate.rateLimitOf(principal) === undefined
-    },
     errorResponseBuilder: (_request, { max }) => {
       gate.metrics.refused.labels('rate_limited').inc()
       return new MillraceError('rate_limited', `This key has ${max} requests a second`)
@@ -40,6 +41,7 @@ export async function registerRateLimit (
     nameSpace: 'millrace-rate-',
     ...(counter === undefined ? {} : { redis: counter.client })
   })
+  return server.rateLimit() as RateLimiter
 }
 
 /** Throws AccessError `redis_missing` where the optional package is not installed. */

@@ -2,10 +2,11 @@ import { MillraceError } from '../contract/index.ts'
 import { addVary, allowOrigin, answerPreflight, collectAccessRoutes } from './cors.ts'
 import { checkScope } from './gate.ts'
 import { registerKeys } from './routes/keys.ts'
-import { registerRateLimit } from './rate-limit.ts'
+import { createRateLimiter } from './rate-limit.ts'
 import { SECURITY_HEADERS } from './security-headers.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Gate } from './gate.ts'
+import type { RouteAccess } from '../http/index.ts'
 import type { SharedCounter } from './rate-limit.ts'
 
 export interface RegisterAccessOptions {
@@ -23,27 +24,35 @@ export async function registerAccess (
   server: FastifyInstance, { gate, counter }: RegisterAccessOptions
 ): Promise<void> {
   const routes = collectAccessRoutes(server)
+  const limit = await createRateLimiter(server, { gate, counter })
   server.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS)
     if (answerPreflight(request, reply, gate.directory, routes)) return
+    const { access } = request.routeOptions.config
+    if (access === undefined) return done()
     try {
-      admit(request, reply, gate)
-      done()
+      admit(request, reply, { gate, access })
     } catch (error) {
-      done(error as Error)
+      return done(error as Error)
     }
+    // Nobody pays for counting what has no limit.
+    if (gate.rateLimitOf(request.principal) === undefined) return done()
+    limit(request, reply).then(() => done(), done)
   })
   server.addHook('onSend', (request, reply, _payload, done) => {
     if (request.routeOptions.config.access !== undefined) addVary(reply)
     done()
   })
-  await registerRateLimit(server, { gate, counter })
   registerKeys(server, gate)
 }
 
-function admit (request: FastifyRequest, reply: FastifyReply, gate: Gate): void {
-  const { access } = request.routeOptions.config
-  if (access === undefined) return
+interface Admission {
+  gate: Gate
+  access: RouteAccess
+}
+
+/** Throws MillraceError `unauthorized` or `forbidden`. */
+function admit (request: FastifyRequest, reply: FastifyReply, { gate, access }: Admission): void {
   try {
     request.principal = gate.identify(request.headers, access)
     allowOrigin(request, reply, gate.directory)
