@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { analyticsQuery, toAnalyticsAnswer } from '../../query-api/queries/analytics.ts'
+import { toUserStatistics, userStatisticsQuery } from '../../query-api/queries/user-statistics.ts'
+import { VISITS_COUNTS_MAX, toVisitsBody, visitsQuery } from '../../query-api/queries/visits.ts'
+import { REPORT_ROWS_MAX, percentOf, reportQuery, toReport } from '../../query-api/reports/report.ts'
+import { browsers, devices } from '../../query-api/reports/shares.ts'
+import { conversion, stageJourney, stageTimes, stages } from '../../query-api/reports/stages.ts'
+import { elements } from '../../query-api/reports/elements.ts'
+import { pages, urlJourney } from '../../query-api/reports/pages.ts'
+
+const HOSTILE = "x' OR 1=1; DROP TABLE visits; -- {tenant:String} \\' \u0000 `"
+const timeRange = { fromMs: 1, toMs: 200_001 }
+const REPORTS = {
+  conversion, stageJourney, stageTimes, stages, pages, urlJourney, elements, browsers, devices
+}
+
+/** The queries of a file, by the comment above each. */
+function golden (file: string): Record<string, string> {
+  const text = readFileSync(new URL(`golden/${file}.sql`, import.meta.url), 'utf8')
+  return Object.fromEntries(text.split(/^-- /m).slice(1).map((section) => {
+    const end = section.indexOf('\n')
+    return [section.slice(0, end), section.slice(end + 1).trimEnd()]
+  }))
+}
+
+describe('the text of a query', () => {
+  it.each(Object.entries(REPORTS))('is fixed for the report %s, its values are parameters', (name, report) => {
+    const { sql, params } = reportQuery(report, HOSTILE, { app: HOSTILE, timeRange })
+    expect(sql).toBe(golden('reports')[name])
+    expect(params).toEqual({
+      tenant: HOSTILE, app: HOSTILE, from_ms: 1, to_ms: 200_001, rows_max: REPORT_ROWS_MAX + 1
+    })
+  })
+
+  it.each([
+    ['whole minutes', { aggregation: 'hour', timeRange: { fromMs: 60_000, toMs: 120_000 }, unique: false }],
+    ['ends inside minutes', { aggregation: 'month', timeRange, unique: false }],
+    ['inside one minute', { aggregation: 'minute', timeRange: { fromMs: 1, toMs: 2 }, unique: false }],
+    ['unique', { aggregation: 'day', timeRange, unique: true }]
+  ] as const)('is fixed for visits: %s', (name, request) => {
+    const { sql, params } = visitsQuery(HOSTILE, request)
+    expect(sql).toBe(golden('visits')[name])
+    const { fromMs, toMs } = request.timeRange
+    expect(params).toMatchObject({ tenant: HOSTILE, from_ms: fromMs, to_ms: toMs })
+  })
+
+  it('is fixed for the statistics of users, each with a window of their own', () => {
+    const { sql, params } = userStatisticsQuery(HOSTILE, [
+      { userId: HOSTILE, timeRange }, { userId: 'b', timeRange: { fromMs: -5, toMs: Date.UTC(9999, 0) } }
+    ])
+    expect(sql).toBe(golden('points')['user_statistics'])
+    expect(params).toEqual({
+      tenant: HOSTILE,
+      user_ids: [HOSTILE, 'b'],
+      from_ms: 0,
+      to_ms: Date.UTC(2106, 0),
+      from_ms_each: [1, 0],
+      to_ms_each: [200_001, Date.UTC(2106, 0)]
+    })
+  })
+
+  it('is fixed for analytics', () => {
+    const { sql, params } = analyticsQuery(HOSTILE, { timeRange })
+    expect(sql).toBe(golden('points')['analytics'])
+    expect(params).toEqual({ tenant: HOSTILE, from_ms: 1, to_ms: 200_001 })
+  })
+})
+
+describe('an answer', () => {
+  it('counts what a 64-bit number came as, text or number', () => {
+    expect(toAnalyticsAnswer([{ unique_users: '2', clicks: 1, impressions: '0' }]))
+      .toEqual({ unique_users: 2, clicks: 1, impressions: 0 })
+    expect(toVisitsBody([{ pageUrl: '"', buckets: [['60', '7']] }]))
+      .toBe('{"data":{"\\"":[{"timeframe":"1970-01-01T00:01:00.000Z","visit_count":7}]}}')
+  })
+
+  it('gives every user their own statistics, zeros where there are none', () => {
+    const row = { user_id: 'b', views: '3', spent_ms: 90_000, days_active: 1, most_viewed_page: '/' }
+    const requests = ['__proto__', 'b'].map((userId) => ({ userId, timeRange }))
+    expect(toUserStatistics(requests, [row])).toEqual([
+      { views: 0, minutesSpent: 0, daysActive: 0, mostViewedPage: null },
+      { views: 3, minutesSpent: 1.5, daysActive: 1, mostViewedPage: '/' }
+    ])
+  })
+
+  it('rounds percents to one decimal', () => {
+    expect([percentOf(12, 14), percentOf(2, 14), percentOf(16, 20), percentOf(0, 3), percentOf(3, 3)])
+      .toEqual([85.7, 14.3, 80, 0, 100])
+  })
+
+  it('is refused where it would have to be cut', () => {
+    const row = { pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
+    expect(() => toVisitsBody([row])).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))
+    const rows = Array.from({ length: REPORT_ROWS_MAX + 1 }, () => ({}))
+    expect(() => toReport(devices, rows)).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))
+  })
+})
