@@ -28,7 +28,10 @@ beforeAll(async () => {
   })
   const paths = collectPaths(server)
   await server.register(queryApiRoutes, {
-    client: { query: async () => [] }, config: CONFIG, registry: new Registry(), now: () => Date.UTC(2024, 2, 1)
+    client: { query: async () => [] },
+    config: CONFIG,
+    registry: new Registry(),
+    now: () => Date.UTC(2024, 2, 1)
   })
   finishRoutes(server, paths)
 })
