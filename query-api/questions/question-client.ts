@@ -49,34 +49,29 @@ export interface QuestionClientOptions {
   secondsMax: number
 }
 
+/** Characters of an Arrow query's parameters, which the client sends in the URL; headers end at 16 KB. */
+const URL_PARAMS_MAX = 8_000
+
 /** `client` comes from `createReadClient`. */
 export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClientOptions): QuestionClient {
-  const run: (query: QuestionQuery, format: string, signal: AbortSignal) => Promise<Buffer> = async (
-    { sql, params }, format, signal
-  ) => {
-    try {
-      signal.throwIfAborted()
-      const { stream } = await client.exec({
-        query: `${sql}\nFORMAT ${format}`,
+  const settings = {
+    max_execution_time: secondsMax,
+    output_format_json_quote_64bit_integers: 1,
+    output_format_arrow_compression_method: 'none'
+  } as const
+  const json = async ({ sql, params }: QuestionQuery, signal: AbortSignal): Promise<JsonCompact> => {
+    return translated(signal, async () => {
+      const answer = await client.query({
+        query: sql,
         query_params: { ...params },
+        // Values above 4 KB travel in the body, so that no URL is too long for what stands between.
         use_multipart_params_auto: true,
+        format: 'JSONCompact',
         abort_signal: signal,
-        clickhouse_settings: {
-          max_execution_time: secondsMax,
-          output_format_json_quote_64bit_integers: 1,
-          output_format_arrow_compression_method: 'none'
-        }
+        clickhouse_settings: settings
       })
-      const chunks: Buffer[] = []
-      for await (const chunk of stream) chunks.push(chunk as Buffer)
-      return Buffer.concat(chunks)
-    } catch (error) {
-      throw questionError(error, signal)
-    }
-  }
-  const json = async (query: QuestionQuery, signal: AbortSignal): Promise<JsonCompact> => {
-    const bytes = await run(query, 'JSONCompact', signal)
-    return JSON.parse(bytes.toString()) as JsonCompact
+      return JSON.parse(await answer.text()) as JsonCompact
+    })
   }
   return {
     async estimateRows ({ sql, params }, signal) {
@@ -88,11 +83,41 @@ export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClient
       const { data, statistics } = await json(query, signal)
       return { rows: data, rowsRead: statistics?.rows_read ?? 0, bytesRead: statistics?.bytes_read ?? 0 }
     },
-    arrow: run
+    arrow: ({ sql, params }, format, signal) => translated(signal, async () => {
+      assertFitsUrl(params)
+      const { stream } = await client.exec({
+        query: `${sql}\nFORMAT ${format}`,
+        query_params: { ...params },
+        abort_signal: signal,
+        clickhouse_settings: settings
+      })
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks)
+    })
   }
 }
 
+async function translated<T> (signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  try {
+    // The client hears an abort, but does not look whether there was one.
+    signal.throwIfAborted()
+    return await call()
+  } catch (error) {
+    throw questionError(error, signal)
+  }
+}
+
+/** The client sends the parameters of a request for bytes in the URL only. */
+function assertFitsUrl (params: QuestionQuery['params']): void {
+  // A quote in a list is escaped twice before it is encoded.
+  const escaped = JSON.stringify(params).replace(/['"\\]/g, '\\\\\\$&')
+  if (encodeURIComponent(escaped).length <= URL_PARAMS_MAX) return
+  throw new MillraceError('query_too_large', 'The values are too long for an Arrow answer: ask for JSON or CSV')
+}
+
 function questionError (error: unknown, signal: AbortSignal): MillraceError {
+  if (error instanceof MillraceError) return error
   const code = QUESTION_CODES[clickHouseCode(error) ?? 0]
   if (code === undefined || signal.aborted) return toMillraceError(error, signal)
   const detail = code === 'query_timeout'
