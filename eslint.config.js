@@ -12,7 +12,10 @@ const mayImport = {
   ingest: ['contract', 'eventlog', 'http'],
   processors: ['contract', 'eventlog', 'clickhouse'],
   'query-api': ['contract', 'clickhouse', 'http'],
-  cli: ['access', 'contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api'],
+  tracker: ['contract', 'http'],
+  cli: [
+    'access', 'contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api', 'tracker'
+  ],
   loadtest: ['contract']
 }
 const folders = Object.keys(mayImport)
