@@ -6,6 +6,7 @@ import { httpConfig, httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart } from '../parts.ts'
 import { listen } from '../listen.ts'
 import { processSettings } from '../settings.ts'
+import { trackerRoutes } from '../../tracker/index.ts'
 
 export const ingestRole = defineRole({
   name: 'ingest',
@@ -25,6 +26,7 @@ export const ingestRole = defineRole({
       routes: async (server) => {
         await guard(server)
         await part.routes(server)
+        await server.register(trackerRoutes, {})
       }
     })
     return { url, close: () => closers.closeAll() }

@@ -1,12 +1,13 @@
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
-import { accessSettings } from '../../access/index.ts'
+import { accessSettings, newSecret } from '../../access/index.ts'
 import { defineRole, opening } from '../role.ts'
 import { openAccessPart } from '../access-part.ts'
 import { httpConfig, httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
 import { listen } from '../listen.ts'
 import { processSettings } from '../settings.ts'
+import { trackerRoutes } from '../../tracker/index.ts'
 import type { Static, TObject } from 'typebox'
 import type { HealthCheck } from '../../http/index.ts'
 import type { HttpPart, PartContext } from '../parts.ts'
@@ -42,7 +43,8 @@ export const serveRole = defineRole({
 export async function openServePart (
   env: Readonly<Static<TObject<typeof serveSettings>>>, context: PartContext
 ): Promise<HttpPart> {
-  const guard = await openAccessPart(env, context)
+  const demoKey = newSecret()
+  const guard = await openAccessPart(env, context, { demoKey })
   const ingest = await openIngestPart(env, context)
   const query = await openQueryPart(env, context, ingest.eventLog)
   const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
@@ -53,6 +55,7 @@ export async function openServePart (
       await guard(server)
       await ingest.routes(server)
       await query.routes(server)
+      await server.register(trackerRoutes, { demo: { apiKey: demoKey } })
     }
   }
 }
