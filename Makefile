@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench k6 kafka generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench k6 kafka chromium generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -38,7 +38,7 @@ unit: $(INSTALLED) ## Run the tests that need no process, socket or engine
 integration: $(INSTALLED) kafka ## Run the tests on a real broker, LMDB and the ClickHouse engine
 	vitest run --project int
 
-e2e: $(INSTALLED) kafka ## Run the whole system, on both logs
+e2e: $(INSTALLED) kafka chromium ## Run the whole system, on both logs and in a browser
 	vitest run --project e2e
 
 bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/
@@ -49,6 +49,9 @@ k6: ## Build k6 with Go
 
 kafka: ## Install a real Kafka broker for the tests, with Maven
 	@scripts/install-kafka.sh || test "$$CI" != true
+
+chromium: ## Install the browser of the tests, with apt-get
+	@scripts/install-chromium.sh || test "$$CI" != true
 
 generate: $(INSTALLED) ## Write what is derived: types of the streams, settings in the README
 	node scripts/generate.ts

@@ -1,0 +1,120 @@
+/** The tracker and its demo site in a real browser, on the whole system as its user starts it. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { findChromium, launchChromium } from '../support/chromium.ts'
+import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
+import { until } from '../support/until.ts'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Millrace } from '../support/millrace.ts'
+
+/** From the page to the answer: the log, a batch of a second, ClickHouse; on a busy machine. */
+const COUNTED_MS_MAX = 30_000
+
+const executable = findChromium()
+let millrace: Millrace
+let browser: Browser
+let context: BrowserContext
+let site: string
+let faults: string[]
+showLogOfFailures(() => millrace)
+
+/** A page of a visitor of its own; what goes wrong in it is kept in `faults`. */
+async function newPage (): Promise<Page> {
+  context = await browser.newContext()
+  faults = []
+  const page = await context.newPage()
+  page.on('pageerror', (error) => { faults.push(String(error)) })
+  return page
+}
+
+type Counts = Record<string, Array<{ timeframe: string, visit_count: number }>>
+
+/** Visits of each page by what follows /demo/, as GET /visits answers them to the demo's key. */
+async function readVisits (query = ''): Promise<Record<string, number>> {
+  const { text: html } = await millrace.http.send({ path: '/demo/' })
+  const apiKey = /data-api-key="([^"]+)"/.exec(html)?.[1] ?? ''
+  const { text } = await millrace.http.send({ path: `/visits${query}`, headers: { 'x-api-key': apiKey } })
+  const { data } = JSON.parse(text) as { data: Counts }
+  return Object.fromEntries(Object.entries(data).map(([url, counts]) => {
+    return [url.replace(`${site}/demo/`, ''), counts.reduce((sum, count) => sum + count.visit_count, 0)]
+  }))
+}
+
+async function visitsGrow (before: Record<string, number>, by: Record<string, number>): Promise<void> {
+  await until(`visits grow by ${JSON.stringify(by)}`, COUNTED_MS_MAX, async () => {
+    const now = await readVisits()
+    return Object.entries(by).every(([path, more]) => now[path] === (before[path] ?? 0) + more) || undefined
+  })
+}
+
+describe.skipIf(executable === undefined)('the tracker in Chromium', () => {
+  beforeAll(async () => {
+    [millrace, browser] = await Promise.all([
+      startMillrace({ kind: 'embedded' }), launchChromium(executable as string)
+    ])
+    site = `http://127.0.0.1:${millrace.place.ports.http}`
+  })
+  afterEach(() => context.close())
+  afterAll(async () => {
+    await browser?.close()
+    await millrace?.stop()
+  })
+
+  test('page loads and single-page navigations arrive, and are counted, as those of one visitor', async () => {
+    const before = await readVisits()
+    const uniqueBefore = await readVisits('?unique=true')
+    const page = await newPage()
+    await page.goto(`${site}/demo/`)
+    await page.click('nav >> text=Shop')
+    await page.click('[data-product=rye]')
+    await page.waitForSelector('#product:not([hidden])')
+    await page.click('[data-product=oats]')
+    await page.goBack()
+    await page.click('nav >> text=About')
+    const visitor = await page.evaluate("localStorage.getItem('millrace-visitor')")
+    await visitsGrow(before, { '': 1, shop: 1, 'shop?product=rye': 2, 'shop?product=oats': 1, about: 1 })
+    const unique = await readVisits('?unique=true')
+    expect(unique['shop?product=rye']).toBe((uniqueBefore['shop?product=rye'] ?? 0) + 1)
+    const [stored] = await millrace.sql<{ visits: number }>(
+      `SELECT count() AS visits FROM visits WHERE identifier = '${String(visitor)}' AND tenant = 'demo'`
+    )
+    expect(stored).toEqual({ visits: 6 })
+    expect(faults).toEqual([])
+  })
+
+  test('the demo shows what is counted', async () => {
+    const page = await newPage()
+    await page.goto(`${site}/demo/about`)
+    const row = page.locator('#counts tr', { hasText: '/demo/about' })
+    await row.waitFor({ timeout: COUNTED_MS_MAX })
+    expect(faults).toEqual([])
+  })
+
+  test('a page without storage is counted, and notices nothing', async () => {
+    const before = await readVisits()
+    const page = await newPage()
+    await page.addInitScript(`
+      Object.defineProperty(window, 'localStorage', { get () { throw new DOMException('blocked', 'SecurityError') } })
+    `)
+    await page.goto(`${site}/demo/shop`)
+    await page.click('[data-product=spelt]')
+    await visitsGrow(before, { shop: 1, 'shop?product=spelt': 1 })
+    expect(faults).toEqual([])
+  })
+
+  test.each([
+    ['that nobody listens at', 'http://127.0.0.1:1/visits'], ['that is none', 'http://['], ['without a route', '/nowhere']
+  ])('a page with an endpoint %s works on, without an error', async (_name, endpoint) => {
+    const page = await newPage()
+    await page.route('**/demo/shop', async (route) => {
+      const response = await route.fetch()
+      const body = (await response.text()).replace('data-endpoint="../visits"', `data-endpoint="${endpoint}"`)
+      expect(body).toContain(`"${endpoint}"`)
+      await route.fulfill({ response, body })
+    })
+    await page.goto(`${site}/demo/shop`, { waitUntil: 'load' })
+    await page.click('[data-product=rye]')
+    await page.waitForSelector('#product:not([hidden])')
+    expect(page.url()).toBe(`${site}/demo/shop?product=rye`)
+    expect(faults).toEqual([])
+  })
+})
