@@ -106,6 +106,8 @@ export async function openQueryPart (
     now: Date.now
   })
   closers.add(async () => watermark.close())
+  // A look before the first event arrives: a promise can be made while the processors are behind.
+  await Promise.all(streams.map(({ name }) => watermark.stateOf(name)))
   const limits = questionConfig(env)
   return {
     routes: async (server) => {
