@@ -1,0 +1,23 @@
+const INTERVAL_MS = 25
+
+/**
+ * Asks `probe` until it gives something other than undefined, and returns that. Throws past the deadline,
+ * with what was waited for and the last error of the probe, if it threw.
+ */
+export async function until<T> (
+  what: string, deadlineMs: number, probe: () => T | undefined | Promise<T | undefined>
+): Promise<T> {
+  const end = performance.now() + deadlineMs
+  let failure: unknown
+  do {
+    try {
+      const value = await probe()
+      if (value !== undefined) return value
+      failure = undefined
+    } catch (error) {
+      failure = error
+    }
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS))
+  } while (performance.now() < end)
+  throw new Error(`Not within ${deadlineMs} ms: ${what}`, { cause: failure })
+}
