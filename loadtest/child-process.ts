@@ -24,20 +24,24 @@ export interface StartedRole {
   stop: () => Promise<void>
 }
 
-/** Starts `millrace <role>` and waits until it is ready. What it logs goes to standard error. */
+/**
+ * Starts `millrace <role>` and waits until it is ready. What it logs goes to standard error, or to the file
+ * descriptor `output`.
+ */
 export async function startRole (
-  role: string, env: NodeJS.ProcessEnv, signal: AbortSignal
+  role: string, env: NodeJS.ProcessEnv, signal: AbortSignal, output?: number
 ): Promise<StartedRole> {
-  return await startNode(['--disable-warning=TimeoutNegativeWarning', 'cli/main.ts', role], env, signal)
+  const args = ['--disable-warning=TimeoutNegativeWarning', 'cli/main.ts', role]
+  return await startNode(args, env, signal, output)
 }
 
 /** Starts a script that reports `{ ready: { url } }` over IPC. Rejects where it ends or is late. */
 export async function startNode (
-  args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal
+  args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal, output: number = process.stderr.fd
 ): Promise<StartedRole> {
   signal.throwIfAborted()
   const child = spawn(process.execPath, args, {
-    cwd: ROOT, env, detached: true, stdio: ['ignore', process.stderr, process.stderr, 'ipc']
+    cwd: ROOT, env, detached: true, stdio: ['ignore', output, output, 'ipc']
   })
   const stop = () => stopProcess(child)
   try {

@@ -26,6 +26,7 @@ export const demoSettings = {
   DEMO_RATE: Type.Integer({ default: 1_000, minimum: 1, maximum: 100_000, description: 'Events a second.' }),
   DEMO_SECONDS: Type.Optional(Type.Integer({ minimum: 1, description: 'Stop after so long; without it, on Ctrl-C.' })),
   DEMO_SEED: Type.Integer({ default: 1, minimum: 0, description: 'Seed of the synthetic retailer.' }),
+  DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Where the system stores everything.' }),
   HTTP_PORT: Type.Integer({ default: 8080, minimum: 1, maximum: 65_535, description: 'Port of the system.' }),
   PROCESSORS_PORT: Type.Integer({ default: 8081, minimum: 1, maximum: 65_535, description: 'Port of the processors.' }),
   CLICKHOUSE_PORT: Type.Integer({ default: 8123, minimum: 1, maximum: 65_535, description: 'Port of ClickHouse.' })

@@ -41,7 +41,11 @@ export function goodFigures (): BenchFigures {
     },
     fullSpeed: {
       ingest: {
-        measured: [round(600)], reference: [round(1000)], measuredMedian: 600, referenceMedian: 1000, ratio: 0.6
+        measured: [round(600)],
+        reference: [round(1000)],
+        measuredMedian: 600,
+        referenceMedian: 1000,
+        ratio: 0.6
       },
       system: { rounds: [round(300)], median: 300, accepted: 3000, stored }
     }
