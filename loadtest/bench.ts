@@ -11,7 +11,7 @@ import { LoopbackClient } from './loopback-client.ts'
 import { benchSettings, loadConfig } from './config.ts'
 import { compareRates, runFullSpeed } from './full-speed.ts'
 import { describeMachine, describeRevision } from './machine.ts'
-import { freshDirectory, startIngest, startSystem } from './system.ts'
+import { openWorkspace, startIngest, startSystem } from './system.ts'
 import { isMet, targetsOf } from './targets.ts'
 import { median } from './percentiles.ts'
 import { probeFreshness } from './freshness.ts'
@@ -22,6 +22,7 @@ import { watchResources } from './resource-usage.ts'
 import type { BenchConfig } from './config.ts'
 import type { BenchResult, Firehose, FullSpeed } from './bench-result.ts'
 import type { FullSpeedRound } from './full-speed.ts'
+import type { Workspace } from './system.ts'
 
 const BODIES_PER_CONNECTION = 100
 const PROBE_CONNECTIONS_MAX = 64
@@ -41,30 +42,30 @@ async function bench (settings: BenchConfig, signal: AbortSignal): Promise<numbe
   requireK6()
   const startedAt = new Date().toISOString()
   const loadPerCoreBefore = (loadavg()[0] as number) / availableParallelism()
-  const directory = await freshDirectory(settings.BENCH_DATA_DIR)
+  const workspace = await openWorkspace(settings.BENCH_DATA_DIR)
   try {
-    const machine = describeMachine(directory.path)
+    const machine = describeMachine(workspace.directory)
     const revision = describeRevision()
-    const firehose = await measureFirehose(settings, join(directory.path, 'firehose'), signal)
+    const firehose = await measureFirehose(settings, workspace, signal)
     const fullSpeed: FullSpeed = {
-      ingest: await measureIngest(settings, join(directory.path, 'ingest'), signal),
-      system: await measureSystem(settings, join(directory.path, 'system'), signal)
+      ingest: await measureIngest(settings, workspace, signal),
+      system: await measureSystem(settings, workspace, signal)
     }
     const figures = { settings, firehose, fullSpeed }
     const targets = targetsOf(figures)
     await writeResult({ startedAt, machine, revision, loadPerCoreBefore, targets, ...figures })
     return targets.every(isMet) ? 0 : 1
   } finally {
-    await directory.remove()
+    if ((await workspace.log.stat()).size > 0) say(`the system had something to say: ${workspace.logFile}`)
+    await workspace.close()
   }
 }
 
 async function measureFirehose (
-  settings: BenchConfig, directory: string, signal: AbortSignal
+  settings: BenchConfig, workspace: Workspace, signal: AbortSignal
 ): Promise<Firehose> {
   say(`firehose for ${settings.BENCH_SECONDS} s`)
-  await mkdir(directory)
-  const system = await startSystem(directory, signal)
+  const system = await startSystem(workspace, 'firehose', signal)
   const client = new LoopbackClient({ baseUrl: system.url, connectionsMax: PROBE_CONNECTIONS_MAX })
   const loadEnded = new AbortController()
   const watch = { everyMs: MEMORY_SAMPLE_MS, signal: loadEnded.signal }
@@ -82,7 +83,7 @@ async function measureFirehose (
           aggregates: settings.BENCH_AGGREGATES_PER_SECOND
         },
         seed: settings.BENCH_SEED,
-        directory,
+        directory: workspace.directory,
         signal
       }).finally(() => loadEnded.abort()),
       watching,
@@ -98,10 +99,10 @@ async function measureFirehose (
 }
 
 async function measureIngest (
-  settings: BenchConfig, directory: string, signal: AbortSignal
+  settings: BenchConfig, workspace: Workspace, signal: AbortSignal
 ): Promise<FullSpeed['ingest']> {
   say(`ingest against the reference, ${settings.BENCH_ROUNDS} rounds of ${settings.BENCH_ROUND_SECONDS} s each`)
-  const ingest = await startIngest(directory, signal)
+  const ingest = await startIngest(workspace, 'ingest', signal)
   try {
     const reference = await startNode(['loadtest/reference-server.ts'], process.env, signal)
     try {
@@ -122,10 +123,10 @@ async function measureIngest (
 }
 
 async function measureSystem (
-  settings: BenchConfig, directory: string, signal: AbortSignal
+  settings: BenchConfig, workspace: Workspace, signal: AbortSignal
 ): Promise<FullSpeed['system']> {
   say(`the whole system at full speed, ${settings.BENCH_ROUNDS} rounds`)
-  const system = await startSystem(directory, signal)
+  const system = await startSystem(workspace, 'system', signal)
   const options = { ...fullSpeedSettings(settings), url: system.url }
   try {
     const rounds: FullSpeedRound[] = []
