@@ -18,21 +18,16 @@ import type { HttpAnswer } from './http-client.ts'
 import type { LogKind } from './each-log.ts'
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
+/**
+ * Tests of what is answered do not fail because a busy machine was slow; tests of the budget set their own.
+ * On Kafka the first event waits until a producer is connected.
+ */
+const INGEST_BUDGET_MS = '5000'
 const READY_MS_MAX = 60_000
 const STOP_MS_MAX = 30_000
 /** How much of the log a failed test shows. */
 const LOG_LINES_SHOWN = 150
-
-/** Far from the times of every test, as valid as any other. */
-const WARM_UP = {
-  time: '1970-01-01T00:00:00Z',
-  cookie: 'warm-up',
-  country: 'PL',
-  device: 'PC',
-  action: 'VIEW',
-  origin: 'warm-up',
-  product_info: { product_id: 0, brand_id: 'warm-up', category_id: 'warm-up', price: 0 }
-}
+const LOG_LINE_LENGTH_SHOWN = 400
 
 export type ChildName = 'clickhouse' | 'processors' | 'serve'
 
@@ -62,17 +57,9 @@ export interface ProfileAnswer {
   buys: Array<Record<string, unknown>>
 }
 
-/**
- * Starts a system at a new place and resolves when it is ready and has taken an event: on Kafka the first
- * append connects a producer, and may take longer than the budget of a request.
- */
+/** Starts a system at a new place and resolves when it is ready. */
 export async function startMillrace (options: MillraceOptions): Promise<Millrace> {
-  const place = await newPlace(options)
-  const millrace = await startMillraceAt(place, options.env)
-  await until('an event is accepted', READY_MS_MAX, async () => {
-    return (await millrace.post(WARM_UP)).status === 204 || undefined
-  })
-  return millrace
+  return await startMillraceAt(await newPlace(options), options.env)
 }
 
 /** Starts a system at a place where one has been before. */
@@ -142,6 +129,7 @@ export class Millrace {
         PROCESSORS_PORT: String(ports.processors),
         CLICKHOUSE_PORT: String(ports.clickHouse),
         LOG_FORMAT: 'json',
+        INGEST_BUDGET_MS,
         ...logEnv,
         ...env
       },
@@ -276,7 +264,8 @@ export class Millrace {
   }
 
   logTail (): string {
-    return this.lines.slice(-LOG_LINES_SHOWN).join('\n')
+    const shown = this.lines.slice(-LOG_LINES_SHOWN)
+    return shown.map((line) => line.slice(0, LOG_LINE_LENGTH_SHOWN)).join('\n')
   }
 
   #onLine (line: string): void {
