@@ -120,6 +120,10 @@ class EmbeddedLog implements EventLog {
     return await this.#records.append(topic, records)
   }
 
+  async checkAppend (topic: string): Promise<void> {
+    await this.#records.checkAppend(topic)
+  }
+
   async offsets (topic: string): Promise<PartitionOffsets[]> {
     return this.#records.offsets(topic)
   }

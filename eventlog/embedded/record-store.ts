@@ -91,6 +91,12 @@ export class RecordStore {
     }
   }
 
+  /** Commits as an append does, without a record. */
+  async checkAppend (topicName: string): Promise<void> {
+    const { id } = this.topic(topicName)
+    await this.#options.appends.append({ topicId: id, batches: [], buffer: new Uint8Array(0) })
+  }
+
   offsets (topicName: string): PartitionOffsets[] {
     const topic = this.topic(topicName)
     this.#environment.fresh()

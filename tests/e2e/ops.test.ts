@@ -198,8 +198,7 @@ describeOnEachLog('operations', (kind) => {
         }
       }
       expect(await statusOf('/health/live')).toBe(200)
-      // The embedded log can still be read while nobody can write to it, and readiness asks no more of it.
-      if (kind === 'kafka') expect(await statusOf('/health/ready')).toBe(503)
+      expect(await statusOf('/health/ready')).toBe(503)
       expect(await views('patient')).toBe(100)
     } finally {
       await end()
