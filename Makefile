@@ -12,8 +12,9 @@ INSTALLED := node_modules/.package-lock.json
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
+# Not `npm ci`: it refuses a lock file that lacks the binaries of other platforms, which some registries do not serve.
 $(INSTALLED): package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 install: $(INSTALLED) ## Install the dependencies

@@ -50,6 +50,10 @@ function fail (role: Role, error: unknown): never {
     console.error(`${role.name} cannot start with this environment:\n${error.faults.map((fault) => `  ${fault}`).join('\n')}`)
     process.exit(EXIT_SETTINGS)
   }
+  if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+    console.error(`${role.name} cannot start: ${(error as Error).message}`)
+    process.exit(EXIT_SETTINGS)
+  }
   console.error(`${role.name} cannot start:`, error)
   process.exit(EXIT_FAULT)
 }

@@ -72,6 +72,7 @@ export async function openIngestPart (
 ): Promise<IngestPart> {
   const { eventLog, schemaRegistry, check } = await openLogPart(env, context)
   const metrics = ingestMetrics(context.registry)
+  await Promise.all(streams.map((stream) => eventLog.checkAppend(stream.topic)))
   const appender = new GroupAppender({ log: eventLog, config: ingestConfig(env), metrics })
   context.closers.add(() => appender.close())
   return {
@@ -80,7 +81,9 @@ export async function openIngestPart (
         appender, metrics, encoderOf: (stream) => createEncoder(stream, schemaRegistry)
       })
     },
-    ready: [check],
+    ready: streams.map(({ name, topic }) => {
+      return { name: `appends to ${name}`, check: () => eventLog.checkAppend(topic) }
+    }),
     dependencies: [check],
     eventLog
   }

@@ -17,6 +17,13 @@ export interface EventLog {
    */
   append: (topic: string, records: readonly AppendRecord[]) => Promise<RecordLocation[]>
 
+  /**
+   * Resolves when an append to the topic would be taken now, and opens whatever an append needs, so that the
+   * first one is as quick as the next. Throws LogUnavailableError. For those who append: before they listen,
+   * and as their readiness.
+   */
+  checkAppend: (topic: string) => Promise<void>
+
   /** First and end offset of every partition; `end` is the offset that the next record will get. */
   offsets: (topic: string) => Promise<PartitionOffsets[]>
 

@@ -10,6 +10,7 @@ export function withTopicPrefix (log: EventLog, prefix: string): EventLog {
       return log.createTopics(topics.map((topic) => ({ ...topic, name: prefix + topic.name })))
     },
     append: (topic, records) => log.append(prefix + topic, records),
+    checkAppend: (topic) => log.checkAppend(prefix + topic),
     offsets: (topic) => log.offsets(prefix + topic),
     committedOffsets: (group, topic) => log.committedOffsets(group, prefix + topic),
     consume: async (options) => {

@@ -81,7 +81,9 @@ export function collectPaths (server: FastifyInstance): Set<string> {
 function sendProblem (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = requestError(thrown, request)
   if (error.status >= 500) {
-    request.log.error({ err: error, cause: error.cause, code: error.code, reqId: request.id }, 'request failed')
+    // Refusals come in floods, exactly when the system is behind: their line is short.
+    const reason = error.retryable ? { reason: error.message } : { err: error, cause: error.cause }
+    request.log.error({ ...reason, code: error.code, reqId: request.id }, 'request failed')
   }
   reply
     .code(error.status)

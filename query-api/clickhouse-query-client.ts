@@ -28,13 +28,14 @@ const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
 /** Reads through ClickHouse's HTTP interface; `client` comes from `createReadClient`. */
 export function clickHouseQueryClient (client: ClickHouseClient): QueryClient {
   return {
-    async query ({ sql, params }, signal) {
+    async query ({ sql, params, settings }, signal) {
       try {
         // The client hears an abort, but does not look whether there was one.
         signal.throwIfAborted()
         const answer = await client.query({
           query: sql,
           query_params: { ...params },
+          clickhouse_settings: { ...settings },
           // Values above 4 KB travel in the body, so that no URL is too long for what stands between.
           use_multipart_params_auto: true,
           format: 'JSONEachRow',

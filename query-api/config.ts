@@ -21,6 +21,12 @@ export const queryApiSettings = {
     maximum: 64,
     description: 'Queries of profiles, and of users, in flight at once: no request waits behind one slow query.'
   }),
+  PROFILE_QUERY_INTERVAL_MS: Type.Integer({
+    default: 25,
+    minimum: 0,
+    maximum: 1000,
+    description: 'Milliseconds between the starts of two profile queries: those that arrive meanwhile share one.'
+  }),
   AGGREGATES_QUERIES_MAX: Type.Integer({
     default: 2,
     minimum: 1,
@@ -52,8 +58,14 @@ export function queryApiConfig (env: Static<TObject<typeof queryApiSettings>>): 
   const batchBytesMax = env.PROFILE_BATCH_BYTES_MAX
   return {
     profiles: {
-      ...common, batchSizeMax: env.PROFILE_BATCH_SIZE_MAX, batchBytesMax, inFlightMax: env.PROFILE_QUERIES_MAX
+      ...common,
+      batchSizeMax: env.PROFILE_BATCH_SIZE_MAX,
+      batchBytesMax,
+      inFlightMax: env.PROFILE_QUERIES_MAX,
+      startIntervalMs: env.PROFILE_QUERY_INTERVAL_MS
     },
-    aggregates: { ...common, batchSizeMax: 1, batchBytesMax, inFlightMax: env.AGGREGATES_QUERIES_MAX }
+    aggregates: {
+      ...common, batchSizeMax: 1, batchBytesMax, inFlightMax: env.AGGREGATES_QUERIES_MAX, startIntervalMs: 0
+    }
   }
 }

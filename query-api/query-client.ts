@@ -7,6 +7,8 @@ export interface Query {
   /** With placeholders `{name:Type}`, and without FORMAT. */
   sql: string
   params: Readonly<Record<string, unknown>>
+  /** ClickHouse settings of this query. */
+  settings?: Readonly<Record<string, number>>
 }
 
 /** How the query API reads the database: as a user that can only read. */

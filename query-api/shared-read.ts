@@ -33,6 +33,11 @@ export interface SharedReadLimits {
   /** Requests that may wait; a read beyond them is refused. */
   queueMax: number
   inFlightMax: number
+  /**
+   * Milliseconds between the starts of two queries: a lone read starts at once, and under load those that
+   * arrive meanwhile share a query. A full batch does not wait.
+   */
+  startIntervalMs: number
   /** Milliseconds that a read may take, waiting included; and a query by itself. */
   timeoutMs: number
 }
@@ -55,6 +60,8 @@ export class SharedRead<Request, Answer> {
   private readonly waiting = new Map<string, Entry<Request, Answer>>()
   private readonly inFlight = new Set<AbortController>()
   private closed = false
+  private lastStartMs = -Infinity
+  private nextStart: NodeJS.Timeout | undefined
 
   constructor (options: SharedReadOptions<Request, Answer>) {
     this.options = options
@@ -90,6 +97,7 @@ export class SharedRead<Request, Answer> {
   /** Refuses what waits and what comes, and aborts what is in flight. */
   close (): void {
     this.closed = true
+    clearTimeout(this.nextStart)
     const error = new MillraceError('shutting_down', 'The reads were closed')
     for (const { readers } of this.waiting.values()) {
       for (const reader of readers) reader.reject(error)
@@ -121,11 +129,25 @@ export class SharedRead<Request, Answer> {
   }
 
   private startQueries (): void {
-    while (this.inFlight.size < this.options.limits.inFlightMax && this.waiting.size > 0) {
+    const { inFlightMax, batchSizeMax, startIntervalMs } = this.options.limits
+    while (this.inFlight.size < inFlightMax && this.waiting.size > 0) {
+      const restMs = this.lastStartMs + startIntervalMs - performance.now()
+      if (restMs > 0 && this.waiting.size < batchSizeMax) {
+        this.startLater(restMs)
+        return
+      }
+      this.lastStartMs = performance.now()
       const batch = this.takeBatch()
       this.options.onBatch?.(batch.length)
       this.readBatch(batch)
     }
+  }
+
+  private startLater (ms: number): void {
+    this.nextStart ??= setTimeout(() => {
+      this.nextStart = undefined
+      this.startQueries()
+    }, Math.ceil(ms))
   }
 
   /** The longest waiting request, and those behind it that fit beside it. */

@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
@@ -43,10 +44,12 @@ export const startRole = defineRole({
     })
     const clickHouseUrl = env.CLICKHOUSE_URL ?? `http://127.0.0.1:${env.CLICKHOUSE_PORT}`
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
+    // Node keeps the compiled modules: each child starts in about half the time.
+    const compileCache = join(resolve(env.DATA_DIR), 'compile-cache')
     const child = (name: string, own: NodeJS.ProcessEnv = {}, endsByItself = false): ChildSpec => ({
       name,
       args: [...NODE_FLAGS, MAIN, name],
-      env: { ...processEnv, CLICKHOUSE_URL: clickHouseUrl, ...own },
+      env: { NODE_COMPILE_CACHE: compileCache, ...processEnv, CLICKHOUSE_URL: clickHouseUrl, ...own },
       endsByItself
     })
     // Each query of the engine holds a thread of libuv; files and compression need some too.

@@ -20,7 +20,7 @@ const READER_SETTINGS = new RegExp('^(?:' + [
   'date_time_output_format', 'session_timezone', 'log_comment', 'extremes', 'max_\\w+', 'min_\\w+',
   'output_format_(?!schema)\\w+', 'read_overflow_mode', 'group_by_overflow_mode', 'optimize_\\w+',
   'enable_\\w+', 'join_\\w+', 'force_\\w+', 'prefer_\\w+', 'query_plan_\\w+', 'use_skip_indexes\\w*',
-  'use_uncompressed_cache', 'use_query_cache', 'apply_\\w+'
+  'use_uncompressed_cache', 'use_query_cache', 'apply_\\w+', 'compile_\\w+'
 ].join('|') + ')$')
 
 const SETTING_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/

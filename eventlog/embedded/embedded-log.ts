@@ -9,10 +9,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LogUnavailableError } from '../event-log.ts'
+import { AppendClient } from './append-client.ts'
 import { GroupMember } from './group-member.ts'
 import { GroupStore } from './group-store.ts'
 import { RecordStore } from './record-store.ts'
 import { openEnvironment } from './environment.ts'
+import type { RecordDatabaseOptions } from './append-message.ts'
 import type { Environment } from './environment.ts'
 import type { GroupKey } from './group-store.ts'
 import type {
@@ -74,6 +76,7 @@ class EmbeddedLog implements EventLog {
   readonly #options: Required<EmbeddedLogOptions>
   readonly #recordEnvironment: Environment<Buffer, Buffer>
   readonly #groupEnvironment: Environment<unknown, GroupKey>
+  readonly #appends: AppendClient
   readonly #records: RecordStore
   readonly #groups: GroupStore
   readonly #members = new Set<GroupMember>()
@@ -85,30 +88,40 @@ class EmbeddedLog implements EventLog {
     const { directory, writeTimeoutMs, bytesMax, sessionTimeoutMs, monotonicMs } = options
     mkdirSync(directory, { recursive: true })
     // One size in every process: a process that mapped less than another has written could not read on.
-    this.#recordEnvironment = openEnvironment({
+    const recordDatabase: RecordDatabaseOptions = {
       path: join(directory, 'records.mdb'),
       mapSize: 2 * bytesMax + MAP_SLACK_BYTES,
       encoding: 'binary',
-      keyEncoding: 'binary',
-      writeTimeoutMs
-    })
+      keyEncoding: 'binary'
+    }
+    this.#recordEnvironment = openEnvironment({ ...recordDatabase, writeTimeoutMs })
+    this.#appends = new AppendClient({ database: recordDatabase, bytesMax, writeTimeoutMs })
     this.#groupEnvironment = openEnvironment({
       path: join(directory, 'groups.mdb'), mapSize: GROUP_BYTES_MAX, encoding: 'json', writeTimeoutMs
     })
     this.#records = new RecordStore({
-      ...options, environment: this.#recordEnvironment, defaultRetentionMs: options.retentionMs
+      ...options,
+      environment: this.#recordEnvironment,
+      appends: this.#appends,
+      defaultRetentionMs: options.retentionMs
     })
     this.#groups = new GroupStore({ environment: this.#groupEnvironment, sessionTimeoutMs, monotonicMs })
     this.#expireAtMs = monotonicMs()
   }
 
   async createTopics (topics: readonly TopicSpec[]): Promise<void> {
+    // Who creates topics will append to them: the first event need not wait for the thread to start.
+    this.#appends.start()
     await this.#records.createTopics(topics)
   }
 
   async append (topic: string, records: readonly AppendRecord[]): Promise<RecordLocation[]> {
     this.#expireIfDue()
     return await this.#records.append(topic, records)
+  }
+
+  async checkAppend (topic: string): Promise<void> {
+    await this.#records.checkAppend(topic)
   }
 
   async offsets (topic: string): Promise<PartitionOffsets[]> {
@@ -149,6 +162,7 @@ class EmbeddedLog implements EventLog {
   async close (): Promise<void> {
     await Promise.all([...this.#members].map(async (member) => await member.stop()))
     await this.#expiring
+    await this.#appends.close()
     await this.#recordEnvironment.close()
     await this.#groupEnvironment.close()
   }

@@ -12,7 +12,7 @@
  */
 import { open } from 'lmdb'
 import { LogUnavailableError } from '../event-log.ts'
-import type { Database, RootDatabaseOptionsWithPath } from 'lmdb'
+import type { Database, RootDatabase, RootDatabaseOptionsWithPath } from 'lmdb'
 
 export interface Environment<V, K extends Buffer | Array<string | number>> {
   /** Reads see what was committed when `fresh` was last called, or what the running `write` has done. */
@@ -28,13 +28,19 @@ export interface Environment<V, K extends Buffer | Array<string | number>> {
   close: () => Promise<void>
 }
 
+/** A database of which every transaction is durable before it is visible. */
+export function openDurable<V, K extends Buffer | Array<string | number>> (
+  options: RootDatabaseOptionsWithPath
+): RootDatabase<V, K> {
+  // With eventTurnBatching lmdb-js makes a promise of its own for each batch, and where a commit fails (disk
+  // full) that one is rejected with nobody to catch it, which would end the process.
+  return open<V, K>({ ...options, overlappingSync: false, eventTurnBatching: false, noSubdir: true })
+}
+
 export function openEnvironment<V, K extends Buffer | Array<string | number>> (
   { writeTimeoutMs, ...options }: RootDatabaseOptionsWithPath & { writeTimeoutMs: number }
 ): Environment<V, K> {
-  // With eventTurnBatching lmdb-js makes a promise of its own for each batch, and where a commit fails (disk
-  // full) that one is rejected with nobody to catch it, which would end the process.
-  const durable = { overlappingSync: false, eventTurnBatching: false }
-  const database = open<V, K>({ ...options, ...durable, noSubdir: true })
+  const database = openDurable<V, K>(options)
   const pending = new Set<Promise<unknown>>()
   return {
     database,

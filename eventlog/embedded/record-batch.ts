@@ -16,23 +16,30 @@ export function encodedBytes ({ key, value }: AppendRecord): number {
   return RECORD_HEADER_BYTES + key.length + value.length
 }
 
-export function encodeBatch (records: readonly AppendRecord[]): Buffer {
-  const bytes = records.reduce((sum, record) => sum + encodedBytes(record), HEADER_BYTES)
-  const batch = Buffer.allocUnsafeSlow(bytes)
-  batch.writeUInt8(FORMAT, 0)
-  batch.writeUInt32BE(records.length, 1)
-  const newest = records.reduce((latest, { timestampMs }) => Math.max(latest, timestampMs), -Infinity)
-  batch.writeDoubleBE(newest, 5)
-  let at = HEADER_BYTES
+/** Bytes of the batch of these records. */
+export function batchBytes (records: readonly AppendRecord[]): number {
+  let bytes = HEADER_BYTES
+  for (const record of records) bytes += encodedBytes(record)
+  return bytes
+}
+
+/** Writes the batch of these records at `start`; where it ends. `target` must have room. */
+export function encodeBatch (records: readonly AppendRecord[], target: Buffer, start: number): number {
+  let newest = -Infinity
+  let at = start + HEADER_BYTES
   for (const { key, value, timestampMs } of records) {
-    batch.writeUInt32BE(key.length, at)
-    batch.writeUInt32BE(value.length, at + 4)
-    batch.writeDoubleBE(timestampMs, at + 8)
+    newest = Math.max(newest, timestampMs)
+    target.writeUInt32BE(key.length, at)
+    target.writeUInt32BE(value.length, at + 4)
+    target.writeDoubleBE(timestampMs, at + 8)
     at += RECORD_HEADER_BYTES
-    at += key.copy(batch, at)
-    at += value.copy(batch, at)
+    at += key.copy(target, at)
+    at += value.copy(target, at)
   }
-  return batch
+  target.writeUInt8(FORMAT, start)
+  target.writeUInt32BE(records.length, start + 1)
+  target.writeDoubleBE(newest, start + 5)
+  return at
 }
 
 /** The records of a batch from `offset` on. Keys and values are views of `batch`. */

@@ -1,17 +1,13 @@
-/**
- * Topics and their records in one LMDB environment. Keys, big-endian so that they sort by number:
- *
- *     'topic' name                           -> TopicMeta as JSON
- *     'h' u32 topic, u32 partition           -> u64 end offset
- *     'b' u32 topic, u32 partition, u64 base -> record batch
- *     'bytes'                                -> f64 sum of all batches
- *
- * Offsets are given out inside the write transaction, so any number of processes may append.
- */
+/** Topics and their records in one LMDB environment, laid out as record-keys.ts says. */
 import { LogUnavailableError, RecordTooLargeError } from '../event-log.ts'
-import { LogFullError, UnknownTopicError } from './errors.ts'
-import { decodeBatch, encodeBatch, encodedBytes, newestTimestamp } from './record-batch.ts'
+import {
+  BYTES, TOPIC, after, baseOf, batchKey, endOffset, putStoredBytes, storedBytes, topicKey
+} from './record-keys.ts'
+import { UnknownTopicError } from './errors.ts'
+import { batchBytes, decodeBatch, encodeBatch, encodedBytes, newestTimestamp } from './record-batch.ts'
 import { partitionOf } from './partitioner.ts'
+import type { Append } from './append-message.ts'
+import type { AppendClient } from './append-client.ts'
 import type { Environment } from './environment.ts'
 import type { AppendRecord, LogRecord, PartitionOffsets, RecordLocation, TopicSpec } from '../event-log.ts'
 
@@ -23,16 +19,13 @@ export interface TopicMeta {
 
 export interface RecordStoreOptions {
   environment: Environment<Buffer, Buffer>
+  appends: AppendClient
   recordBytesMax: number
-  /** Bound on the sum of all batches. */
-  bytesMax: number
   /** Bound on what appends of this process hold in memory until they are durable. */
   pendingBytesMax: number
   defaultRetentionMs: number
 }
 
-const TOPIC = Buffer.from('topic')
-const BYTES = Buffer.from('bytes')
 const TOPIC_NAME_BYTES_MAX = 249
 const PARTITIONS_MAX = 1000
 /** Batches that one retention step deletes: bounds how long it holds the write lock. */
@@ -80,22 +73,28 @@ export class RecordStore {
   async append (topicName: string, records: readonly AppendRecord[]): Promise<RecordLocation[]> {
     const topic = this.topic(topicName)
     if (records.length === 0) return []
-    const batches = this.#toBatches(topic, records)
-    const bytes = batches.reduce((sum, { batch }) => sum + batch.length, 0)
+    const groups = this.#byPartition(topic, records)
+    const bytes = groups.reduce((sum, group) => sum + batchBytes(group.records), 0)
     if (this.#pendingBytes + bytes > this.#options.pendingBytesMax) {
       throw new LogUnavailableError('Too many appends are waiting')
     }
     this.#pendingBytes += bytes
     try {
-      const bases = await this.#environment.write(() => this.#store(topic, batches, bytes))
+      const bases = await this.#options.appends.append({ topicId: topic.id, ...encodeBatches(groups, bytes) })
       const locations = new Array<RecordLocation>(records.length)
-      batches.forEach(({ partition, positions }, at) => positions.forEach((position, index) => {
+      groups.forEach(({ partition, positions }, at) => positions.forEach((position, index) => {
         locations[position] = { partition, offset: bases[at] as number + index }
       }))
       return locations
     } finally {
       this.#pendingBytes -= bytes
     }
+  }
+
+  /** Commits as an append does, without a record. */
+  async checkAppend (topicName: string): Promise<void> {
+    const { id } = this.topic(topicName)
+    await this.#options.appends.append({ topicId: id, batches: [], buffer: new Uint8Array(0) })
   }
 
   offsets (topicName: string): PartitionOffsets[] {
@@ -121,7 +120,7 @@ export class RecordStore {
     if (offset >= this.#end(topic, partition)) return
     let base = this.#baseAtOrBefore(topic, partition, offset) ?? this.#baseAtOrAfter(topic, partition, offset)
     while (base !== undefined) {
-      const batch = database.getBinary(batchKey(topic, partition, base))
+      const batch = database.getBinary(batchKey(topic.id, partition, base))
       if (batch !== undefined) yield * decodeBatch(batch, base, offset)
       base = this.#baseAtOrAfter(topic, partition, base + 1)
     }
@@ -150,40 +149,22 @@ export class RecordStore {
     database.putSync(topicKey(name), Buffer.from(JSON.stringify(meta)))
   }
 
-  #toBatches (topic: TopicMeta, records: readonly AppendRecord[]): PartitionBatch[] {
-    const positions = new Map<number, number[]>()
+  #byPartition (topic: TopicMeta, records: readonly AppendRecord[]): PartitionGroup[] {
+    const groups = new Map<number, PartitionGroup>()
     records.forEach((record, position) => {
       if (encodedBytes(record) > this.#options.recordBytesMax) {
         throw new RecordTooLargeError(`A record of ${encodedBytes(record)} bytes exceeds the limit of ` +
           `${this.#options.recordBytesMax}`)
       }
       const partition = partitionOf(record.key, topic.partitions)
-      const list = positions.get(partition)
-      if (list === undefined) positions.set(partition, [position])
-      else list.push(position)
+      const group = groups.get(partition)
+      if (group === undefined) groups.set(partition, { partition, positions: [position], records: [record] })
+      else {
+        group.positions.push(position)
+        group.records.push(record)
+      }
     })
-    return [...positions].map(([partition, list]) => ({
-      partition,
-      positions: list,
-      batch: encodeBatch(list.map((position) => records[position] as AppendRecord))
-    }))
-  }
-
-  /** Runs inside a write transaction; returns the base offset of each batch. */
-  #store (topic: TopicMeta, batches: readonly PartitionBatch[], bytes: number): number[] {
-    const total = this.#bytes() + bytes
-    if (total > this.#options.bytesMax) {
-      const cause = new LogFullError(`${total} bytes would exceed the limit of ${this.#options.bytesMax}`)
-      throw new LogUnavailableError('The embedded log is full', { cause })
-    }
-    const { database } = this.#environment
-    database.putSync(BYTES, float(total))
-    return batches.map(({ partition, positions, batch }) => {
-      const base = this.#end(topic, partition)
-      database.putSync(batchKey(topic, partition, base), batch)
-      database.putSync(headKey(topic, partition), unsigned(base + positions.length))
-      return base
-    })
+    return [...groups.values()]
   }
 
   #expirePartition (topic: TopicMeta, partition: number, beforeMs: number, most: number): number {
@@ -191,86 +172,47 @@ export class RecordStore {
     for (let deleted = 0; deleted < most; deleted++) {
       const base = this.#baseAtOrAfter(topic, partition, 0)
       if (base === undefined) return deleted
-      const key = batchKey(topic, partition, base)
+      const key = batchKey(topic.id, partition, base)
       const batch = database.getBinary(key) as Buffer
       if (newestTimestamp(batch) >= beforeMs) return deleted
       database.removeSync(key)
-      database.putSync(BYTES, float(this.#bytes() - batch.length))
+      putStoredBytes(database, storedBytes(database) - batch.length)
     }
     return most
   }
 
-  #bytes (): number {
-    return this.#environment.database.get(BYTES)?.readDoubleBE(0) ?? 0
-  }
-
   #end (topic: TopicMeta, partition: number): number {
-    const head = this.#environment.database.get(headKey(topic, partition))
-    return head === undefined ? 0 : Number(head.readBigUInt64BE(0))
+    return endOffset(this.#environment.database, topic.id, partition)
   }
 
   #baseAtOrAfter (topic: TopicMeta, partition: number, offset: number): number | undefined {
-    const start = batchKey(topic, partition, offset)
+    const start = batchKey(topic.id, partition, offset)
     return baseOf(this.#environment.database.getKeys({ start, limit: 1 }), start)
   }
 
   #baseAtOrBefore (topic: TopicMeta, partition: number, offset: number): number | undefined {
-    const start = batchKey(topic, partition, offset)
+    const start = batchKey(topic.id, partition, offset)
     return baseOf(this.#environment.database.getKeys({ start, limit: 1, reverse: true }), start)
   }
 }
 
-interface PartitionBatch {
+/** The records of one call that one partition is given. */
+interface PartitionGroup {
   partition: number
-  /** Where in the call the records of the batch stand. */
+  /** Where in the call they stand. */
   positions: number[]
-  batch: Buffer
+  records: AppendRecord[]
 }
 
-const PREFIX_BYTES = 9
-
-/** The base offset of the first key, if it is a batch of the same partition as `sought`. */
-function baseOf (keys: Iterable<Buffer>, sought: Buffer): number | undefined {
-  const [key] = keys
-  const same = key?.length === sought.length && key.compare(sought, 0, PREFIX_BYTES, 0, PREFIX_BYTES) === 0
-  return same ? Number(key.readBigUInt64BE(PREFIX_BYTES)) : undefined
-}
-
-function topicKey (name: string): Buffer {
-  return Buffer.concat([TOPIC, Buffer.from(name)])
-}
-
-function headKey ({ id }: TopicMeta, partition: number): Buffer {
-  return partitionKey('h', id, partition, PREFIX_BYTES)
-}
-
-function batchKey ({ id }: TopicMeta, partition: number, base: number): Buffer {
-  const key = partitionKey('b', id, partition, PREFIX_BYTES + 8)
-  key.writeBigUInt64BE(BigInt(base), PREFIX_BYTES)
-  return key
-}
-
-function partitionKey (kind: 'h' | 'b', topicId: number, partition: number, bytes: number): Buffer {
-  const key = Buffer.alloc(bytes)
-  key.write(kind, 'latin1')
-  key.writeUInt32BE(topicId, 1)
-  key.writeUInt32BE(partition, 5)
-  return key
-}
-
-function unsigned (value: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(BigInt(value))
-  return bytes
-}
-
-function float (value: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeDoubleBE(value)
-  return bytes
-}
-
-/** The smallest key after all keys that begin with `prefix`, none of which goes on with 0xff. */
-function after (prefix: Buffer): Buffer {
-  return Buffer.concat([prefix, Buffer.from([0xff])])
+/** All batches lie in one buffer, which changes threads without a copy. */
+function encodeBatches (groups: readonly PartitionGroup[], bytes: number): Pick<Append, 'batches' | 'buffer'> {
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  let start = 0
+  const batches = groups.map(({ partition, records }) => {
+    const end = encodeBatch(records, buffer, start)
+    const batch = { partition, records: records.length, start, end }
+    start = end
+    return batch
+  })
+  return { batches, buffer }
 }

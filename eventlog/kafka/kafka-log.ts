@@ -1,3 +1,4 @@
+import pRetry from 'p-retry'
 import { GroupConsumer } from './group-consumer.ts'
 import { GroupMembership } from './group-membership.ts'
 import { TopicProducer } from './topic-producer.ts'
@@ -5,6 +6,7 @@ import { openCluster } from './cluster.ts'
 import { toClient, toLimits } from './settings.ts'
 import { protocolError, toLogError, within } from './errors.ts'
 import type { Admin, Kafka } from 'kafkajs'
+import type { Options } from 'p-retry'
 import type {
   AppendRecord, ConsumeOptions, Consumer, EventLog, PartitionCommit, PartitionOffsets, RecordLocation,
   TopicSpec
@@ -13,6 +15,14 @@ import type { KafkaSettings, Limits } from './settings.ts'
 
 /** Bound on what is asked of the cluster, with kafkajs's retries. */
 const ADMIN_MS_MAX = 15_000
+
+/** A topic or a group is new, or its leader moved: the broker says so, and a moment later it has settled. */
+const SETTLING: Options = {
+  retries: 5,
+  minTimeout: 100,
+  maxTimeout: 1000,
+  shouldRetry: ({ error }) => protocolError(error) !== '' && 'retriable' in error && error.retriable === true
+}
 
 /**
  * The log on Kafka or Redpanda. Nothing is connected here: the first call that needs a broker does that, and
@@ -51,12 +61,12 @@ class KafkaLog implements EventLog {
   }
 
   async append (topic: string, records: readonly AppendRecord[]): Promise<RecordLocation[]> {
-    let producer = this.#producers.get(topic)
-    if (producer === undefined) {
-      producer = new TopicProducer({ kafka: this.#kafka, topic, limits: this.#limits })
-      this.#producers.set(topic, producer)
-    }
-    return await producer.append(records)
+    return await this.#producer(topic).append(records)
+  }
+
+  async checkAppend (topic: string): Promise<void> {
+    await this.#producer(topic).check()
+    await this.ping()
   }
 
   async offsets (topic: string): Promise<PartitionOffsets[]> {
@@ -104,10 +114,23 @@ class KafkaLog implements EventLog {
     await within(this.#limits.requestMsMax, 'disconnect', this.#admin.disconnect()).catch(() => {})
   }
 
+  #producer (topic: string): TopicProducer {
+    let producer = this.#producers.get(topic)
+    if (producer === undefined) {
+      producer = new TopicProducer({ kafka: this.#kafka, topic, limits: this.#limits })
+      this.#producers.set(topic, producer)
+    }
+    return producer
+  }
+
   async #ask<T> (what: string, request: (admin: Admin) => Promise<T>, msMax = ADMIN_MS_MAX): Promise<T> {
     const admin = this.#admin
+    const asked = pRetry(async () => {
+      await admin.connect()
+      return await request(admin)
+    }, SETTLING)
     try {
-      return await within(msMax, what, admin.connect().then(async () => await request(admin)))
+      return await within(msMax, what, asked)
     } catch (error) {
       // No answer: the connection may be dead, and kafkajs would keep it.
       if (protocolError(error) === '' && this.#admin === admin) {

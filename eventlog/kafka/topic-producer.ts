@@ -53,6 +53,17 @@ export class TopicProducer {
     }
   }
 
+  /** Connects, if that is not done. Throws LogUnavailableError within `appendMsMax`. */
+  async check (): Promise<void> {
+    const producer = this.#producer ??= this.#connect()
+    try {
+      await within(this.#limits.appendMsMax, `connect to append to ${this.#topic}`, producer)
+    } catch (error) {
+      if (this.#producer === producer) this.#discard()
+      throw toLogError(error, `connect to append to ${this.#topic}`)
+    }
+  }
+
   async close (): Promise<void> {
     await this.#tail
     const producer = this.#producer

@@ -27,6 +27,18 @@ ORDER BY cookie, action, time DESC, _partition DESC, _offset DESC
 LIMIT {limit:UInt16} BY cookie, action`.trimStart()
 
 /**
+ * A point read is over in milliseconds: compiling its expressions, planning an ordered read and waking a
+ * second thread cost more than they save (engine CPU a query, 2,000 rows: 11.7 ms before, 8.0 after).
+ */
+const SETTINGS = {
+  max_threads: 1,
+  optimize_read_in_order: 0,
+  compile_expressions: 0,
+  compile_aggregate_expressions: 0,
+  compile_sort_description: 0
+}
+
+/**
  * One query for the profiles of several shoppers, each in its own range of time. Cookies must differ. Ranges
  * are cut to the times that a table holds.
  */
@@ -36,6 +48,7 @@ export function profilesQuery (tenant: string, requests: readonly ProfileRequest
   return {
     name: 'profiles',
     sql: SQL,
+    settings: SETTINGS,
     params: {
       tenant,
       cookies: requests.map(({ cookie }) => cookie),

@@ -56,6 +56,7 @@ export function questionReader (options: AskOptions): SharedRead<Ask, Asked> {
       batchSizeMax: 1,
       batchBytesMax: 1,
       queueMax: limits.queueMax,
+      startIntervalMs: 0,
       inFlightMax: limits.inFlightMax,
       timeoutMs: limits.secondsMax * 1000 + WAIT_MS
     },

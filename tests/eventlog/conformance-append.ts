@@ -25,6 +25,15 @@ export function testAppend (scene: Scene): void {
       expect(stored(offsets)).toBe(1)
     })
 
+    test('a check whether an append would be taken stores nothing, before the first append and after', async () => {
+      const log = await scene.open()
+      const topic = await scene.topic(log, 1)
+      await log.checkAppend(topic)
+      await log.append(topic, [record('k', 'v')])
+      await log.checkAppend(topic)
+      expect(stored(await log.offsets(topic))).toBe(1)
+    })
+
     test('records come back byte for byte, with key, time and the offset that append told', async () => {
       const log = await scene.open()
       const topic = await scene.topic(log, 1)

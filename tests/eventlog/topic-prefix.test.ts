@@ -12,6 +12,7 @@ function recordingLog (asked: unknown[]): EventLog {
   return {
     createTopics: async (topics) => { await ask('createTopics', topics) },
     append: (topic, records) => ask('append', topic, records),
+    checkAppend: async (topic) => { await ask('checkAppend', topic) },
     offsets: (topic) => ask('offsets', topic),
     committedOffsets: (group, topic) => ask('committedOffsets', group, topic),
     consume: async ({ group, topics, onPartition }: ConsumeOptions) => {
@@ -35,6 +36,7 @@ test('a prefixed log asks for prefixed topics and shows its caller plain ones', 
   const log = withTopicPrefix(recordingLog(asked), 'test.')
   await log.createTopics([{ name: 'visits', partitions: 1 }])
   await log.append('visits', [])
+  await log.checkAppend('visits')
   await log.offsets('visits')
   await log.committedOffsets('group', 'visits')
   const bounds = { offset: 7, minBytes: 1, maxBytes: 1, maxRecords: 1, maxWaitMs: 1 }
@@ -57,6 +59,7 @@ test('a prefixed log asks for prefixed topics and shows its caller plain ones', 
   expect(asked).toEqual([
     ['createTopics', [{ name: 'test.visits', partitions: 1 }]],
     ['append', 'test.visits', []],
+    ['checkAppend', 'test.visits'],
     ['offsets', 'test.visits'],
     ['committedOffsets', 'group', 'test.visits'],
     ['consume', 'group', ['test.visits']],

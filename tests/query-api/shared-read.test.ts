@@ -12,7 +12,7 @@ interface Request {
 }
 
 const LIMITS: SharedReadLimits = {
-  batchSizeMax: 4, batchBytesMax: 100, queueMax: 10, inFlightMax: 1, timeoutMs: 5000
+  batchSizeMax: 4, batchBytesMax: 100, queueMax: 10, inFlightMax: 1, startIntervalMs: 0, timeoutMs: 5000
 }
 
 /** A database that answers when it is told to, and records what it was asked. */
@@ -55,6 +55,21 @@ describe('shared reads', () => {
     expect(batches[1]?.subjects).toEqual(['b', 'c'])
     batches[1]?.answer()
     expect(await Promise.all(answers)).toEqual(['a:0', 'b:0', 'c:0'])
+  })
+
+  it('start their queries apart, the first at once, a full batch at once', async () => {
+    vi.useFakeTimers()
+    const { batches, reads } = heldDatabase({ inFlightMax: 9, startIntervalMs: 25 })
+    const answers = ['a', 'b', 'c'].map((subject) => reads.read({ subject }))
+    expect(batches.map(({ subjects }) => subjects)).toEqual([['a']])
+    vi.advanceTimersByTime(24)
+    expect(batches).toHaveLength(1)
+    vi.advanceTimersByTime(2)
+    expect(batches[1]?.subjects).toEqual(['b', 'c'])
+    const full = ['d', 'e', 'f', 'g'].map((subject) => reads.read({ subject }))
+    expect(batches[2]?.subjects).toEqual(['d', 'e', 'f', 'g'])
+    for (const { answer } of batches) answer()
+    expect(await Promise.all([...answers, ...full])).toHaveLength(7)
   })
 
   it('answer equal waiting requests from one, but never from a query that began before', async () => {

@@ -1,0 +1,43 @@
+import { Type } from 'typebox'
+import { envSchema } from 'env-schema'
+import type { Static, TObject, TProperties } from 'typebox'
+
+export const benchSettings = {
+  BENCH_SECONDS: Type.Integer({ default: 60, minimum: 5, description: 'Length of the firehose.' }),
+  BENCH_EVENTS_PER_SECOND: Type.Integer({ default: 1_000, minimum: 1, description: 'POST /user_tags a second.' }),
+  BENCH_PROFILES_PER_SECOND: Type.Integer({ default: 100, minimum: 1, description: 'POST /user_profiles a second.' }),
+  BENCH_AGGREGATES_PER_SECOND: Type.Integer({ default: 1, minimum: 1, description: 'POST /aggregates a second.' }),
+  BENCH_PROBES_PER_SECOND: Type.Integer({ default: 3, minimum: 1, description: 'Freshness probes a second.' }),
+  BENCH_ROUND_SECONDS: Type.Integer({ default: 10, minimum: 1, description: 'Length of one round at full speed.' }),
+  BENCH_ROUNDS: Type.Integer({ default: 3, minimum: 1, maximum: 99, description: 'Rounds for each server.' }),
+  BENCH_WARM_UP_SECONDS: Type.Integer({ default: 3, minimum: 0, description: 'Before the rounds, not counted.' }),
+  BENCH_CONNECTIONS: Type.Integer({ default: 64, minimum: 1, description: 'Connections at full speed.' }),
+  BENCH_SEED: Type.Integer({ default: 1, minimum: 0, description: 'Seed of the synthetic retailer.' }),
+  BENCH_NAME: Type.String({ default: 'embedded', pattern: '^[a-z0-9-]{1,40}$', description: 'Short name of the result.' }),
+  BENCH_RESULTS_DIR: Type.String({ default: 'loadtest/results', minLength: 1, description: 'Where the result goes.' }),
+  BENCH_DATA_DIR: Type.String({
+    default: 'data',
+    minLength: 1,
+    description: 'Where the fresh data folder is made and removed; on a real disk, or the figures mean nothing.'
+  })
+}
+
+export const demoSettings = {
+  DEMO_RATE: Type.Integer({ default: 1_000, minimum: 1, maximum: 100_000, description: 'Events a second.' }),
+  DEMO_SECONDS: Type.Optional(Type.Integer({ minimum: 1, description: 'Stop after so long; without it, on Ctrl-C.' })),
+  DEMO_SEED: Type.Integer({ default: 1, minimum: 0, description: 'Seed of the synthetic retailer.' }),
+  DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'Where the system stores everything.' }),
+  HTTP_PORT: Type.Integer({ default: 8080, minimum: 1, maximum: 65_535, description: 'Port of the system.' }),
+  PROCESSORS_PORT: Type.Integer({ default: 8081, minimum: 1, maximum: 65_535, description: 'Port of the processors.' }),
+  CLICKHOUSE_PORT: Type.Integer({ default: 8123, minimum: 1, maximum: 65_535, description: 'Port of ClickHouse.' })
+}
+
+export type BenchConfig = Readonly<Static<TObject<typeof benchSettings>>>
+export type DemoConfig = Readonly<Static<TObject<typeof demoSettings>>>
+
+/** The validated, frozen settings. Throws where the environment does not fit them. */
+export function loadConfig<P extends TProperties> (
+  settings: P, env: NodeJS.ProcessEnv
+): Readonly<Static<TObject<P>>> {
+  return Object.freeze(envSchema({ schema: Type.Object(settings), data: env }) as Static<TObject<P>>)
+}
