@@ -1,8 +1,14 @@
 /** The tracker and its demo site in a real browser, on the whole system as its user starts it. */
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { EMPTY_ACCESS_FILE, newKeyId, newSecret, withKey, withOrganisation } from '../../access/index.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
 import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
 import { until } from '../support/until.ts'
+import type { AddressInfo } from 'node:net'
+import type { Server } from 'node:http'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Millrace } from '../support/millrace.ts'
 
@@ -15,6 +21,7 @@ let browser: Browser
 let context: BrowserContext
 let site: string
 let faults: string[]
+const servers: Server[] = []
 showLogOfFailures(() => millrace)
 
 /** A page of a visitor of its own; what goes wrong in it is kept in `faults`. */
@@ -24,6 +31,14 @@ async function newPage (): Promise<Page> {
   const page = await context.newPage()
   page.on('pageerror', (error) => { faults.push(String(error)) })
   return page
+}
+
+/** A site of one page, with an origin of its own, until the tests end. */
+async function serveSite (html: string): Promise<string> {
+  const server = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(html))
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 type Counts = Record<string, Array<{ timeframe: string, visit_count: number }>>
@@ -56,6 +71,7 @@ describe.skipIf(executable === undefined)('the tracker in Chromium', () => {
   afterEach(() => context.close())
   afterAll(async () => {
     await browser?.close()
+    for (const server of servers) server.close()
     await millrace?.stop()
   })
 
@@ -116,5 +132,33 @@ describe.skipIf(executable === undefined)('the tracker in Chromium', () => {
     await page.waitForSelector('#product:not([hidden])')
     expect(page.url()).toBe(`${site}/demo/shop?product=rye`)
     expect(faults).toEqual([])
+  })
+
+  // The last one: the first real key closes the system, and ends the demo.
+  test('a site of another origin reports with the key of an organisation that lists it, and no other', async () => {
+    const [id, secret] = [newKeyId(), newSecret()]
+    const html = `<script src="${site}/user-tracker.js" data-api-key="${secret}" data-endpoint="${site}"></script>`
+    const [listed, unlisted] = [await serveSite(html), await serveSite(html)]
+    const organisation = 'acme'
+    const file = withOrganisation(EMPTY_ACCESS_FILE, { id: organisation, name: '', origins: [listed] }, Date.now())
+    writeFileSync(join(millrace.place.directory, 'access.json'), JSON.stringify(withKey(file, {
+      id, secret, organisation, name: '', scopes: ['ingest'], expiresAtMs: undefined, rateLimitPerSecond: undefined
+    }, Date.now())))
+    await until('the system asks for keys', COUNTED_MS_MAX, async () => {
+      return (await millrace.http.send({ path: '/streams' })).status === 401 || undefined
+    })
+    const page = await newPage()
+    const refused = page.waitForEvent('requestfailed')
+    await page.goto(`${unlisted}/`)
+    await refused
+    await page.goto(`${listed}/`)
+    await until('the visit is stored', COUNTED_MS_MAX, async () => {
+      return (await millrace.sql("SELECT 1 FROM visits WHERE tenant = 'acme'")).length > 0 || undefined
+    })
+    const stored = await millrace.sql("SELECT DISTINCT pageUrl FROM visits WHERE tenant = 'acme'")
+    expect(stored).toEqual([{ pageUrl: `${listed}/` }])
+    expect(faults).toEqual([])
+    await page.goto(`${site}/demo/`)
+    await page.locator('#counts', { hasText: 'asks for API keys' }).waitFor()
   })
 })
