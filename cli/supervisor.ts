@@ -5,6 +5,7 @@
  * whose supervisor was killed ends by itself (its IPC channel closes).
  */
 import { spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT_SETTINGS } from './exit-codes.ts'
 import type { ChildProcess } from 'node:child_process'
@@ -25,6 +26,8 @@ export interface ChildSpec {
   env: NodeJS.ProcessEnv
   /** `true`: the child does its work and ends with code 0, as migrations do. */
   endsByItself: boolean
+  /** Scheduling priority of the operating system, 0 to 19: the nicer, the later. */
+  niceness: number
 }
 
 export interface SupervisorOptions {
@@ -113,6 +116,7 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc']
     })
     this.#running.set(spec.name, child)
+    if (child.pid !== undefined) setPriority(child.pid, spec.niceness)
     log.info({ child: spec.name, pid: child.pid }, 'child started')
     const ended = exitOf(child).then((code) => {
       this.#running.delete(spec.name)

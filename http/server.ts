@@ -83,7 +83,7 @@ function sendProblem (thrown: unknown, request: FastifyRequest, reply: FastifyRe
   if (error.status >= 500) {
     // Refusals come in floods, exactly when the system is behind: their line is short.
     const reason = error.retryable ? { reason: error.message } : { err: error, cause: error.cause }
-    request.log.error({ ...reason, code: error.code, reqId: request.id }, 'request failed')
+    request.log.error({ ...reason, code: error.code }, 'request failed')
   }
   reply
     .code(error.status)

@@ -32,10 +32,10 @@ export const ingestSettings = {
     description: 'Bytes in one append; below the 1 MiB that brokers take in a batch by default'
   }),
   INGEST_APPENDS_IN_FLIGHT_MAX: Type.Integer({
-    default: 1,
+    default: 2,
     minimum: 1,
     maximum: 64,
-    description: 'Appends of one stream at a time; with more than 1 events may be stored out of order'
+    description: 'Appends of one stream at a time: one waits at the log, in order, while another is made durable'
   })
 }
 

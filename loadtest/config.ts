@@ -7,7 +7,7 @@ export const benchSettings = {
   BENCH_EVENTS_PER_SECOND: Type.Integer({ default: 1_000, minimum: 1, description: 'POST /user_tags a second.' }),
   BENCH_PROFILES_PER_SECOND: Type.Integer({ default: 100, minimum: 1, description: 'POST /user_profiles a second.' }),
   BENCH_AGGREGATES_PER_SECOND: Type.Integer({ default: 1, minimum: 1, description: 'POST /aggregates a second.' }),
-  BENCH_PROBES_PER_SECOND: Type.Integer({ default: 3, minimum: 1, description: 'Freshness probes a second.' }),
+  BENCH_PROBES_PER_SECOND: Type.Integer({ default: 2, minimum: 1, description: 'Freshness probes a second.' }),
   BENCH_ROUND_SECONDS: Type.Integer({ default: 10, minimum: 1, description: 'Length of one round at full speed.' }),
   BENCH_ROUNDS: Type.Integer({ default: 3, minimum: 1, maximum: 99, description: 'Rounds for each server.' }),
   BENCH_WARM_UP_SECONDS: Type.Integer({ default: 3, minimum: 0, description: 'Before the rounds, not counted.' }),

@@ -6,7 +6,7 @@ import { createRetailer } from './retailer.ts'
 import type { LoopbackClient } from './loopback-client.ts'
 
 /** The delays are upper bounds, too large by at most this and one answer. */
-export const POLL_MS = 50
+export const POLL_MS = 200
 /** The promise that clients have; an event that takes longer counts as never seen. */
 export const VISIBLE_MS_MAX = 10_000
 const PROBES_UNDER_WAY_MAX = 200

@@ -24,6 +24,12 @@ export const processorSettings = {
     minimum: 1,
     description: 'How long a batch may fill: freshness against the number of parts that ClickHouse has to merge.'
   }),
+  INSERTS_MAX: Type.Integer({
+    default: 4,
+    minimum: 1,
+    maximum: 1000,
+    description: 'Inserts at once; `start` takes 1 for the embedded ClickHouse, to leave cores to the requests.'
+  }),
   RETRY_MS_MAX: Type.Integer({
     default: 10_000,
     minimum: 10,
@@ -39,6 +45,7 @@ export const processorSettings = {
 export interface ProcessorConfig {
   group: string
   batch: BatchLimits
+  insertsMax: number
   retryMsMax: number
   stallMsMax: number
 }
@@ -55,6 +62,7 @@ export function processorConfig (env: Static<TObject<typeof processorSettings>>)
   return {
     group: env.PROCESSOR_GROUP,
     batch: { rowsMax: env.BATCH_ROWS_MAX, bytesMax: env.BATCH_BYTES_MAX, ageMsMax: env.BATCH_AGE_MS_MAX },
+    insertsMax: env.INSERTS_MAX,
     retryMsMax: env.RETRY_MS_MAX,
     stallMsMax: env.STALL_MS_MAX
   }

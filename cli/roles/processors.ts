@@ -20,12 +20,13 @@ export const processorsRole = defineRole({
     const context = { log, closers, registry }
     const { eventLog, schemaRegistry, check } = await openLogPart(env, context)
     const client = openWriteClient(env, context)
+    const config = processorConfig(env)
     const processor = await startProcessor({
       eventLog,
       streams,
       ...(schemaRegistry === undefined ? {} : { registry: schemaRegistry }),
-      sink: createClickHouseSink(client),
-      config: processorConfig(env),
+      sink: createClickHouseSink(client, config.insertsMax),
+      config,
       metrics: registry,
       log,
       now: Date.now

@@ -46,22 +46,28 @@ export const startRole = defineRole({
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
     // Node keeps the compiled modules: each child starts in about half the time.
     const compileCache = join(resolve(env.DATA_DIR), 'compile-cache')
-    const child = (name: string, own: NodeJS.ProcessEnv = {}, endsByItself = false): ChildSpec => ({
+    const child = (name: string, own: NodeJS.ProcessEnv = {}, rest: Partial<ChildSpec> = {}): ChildSpec => ({
       name,
       args: [...NODE_FLAGS, MAIN, name],
       env: { NODE_COMPILE_CACHE: compileCache, ...processEnv, CLICKHOUSE_URL: clickHouseUrl, ...own },
-      endsByItself
+      endsByItself: false,
+      niceness: 0,
+      ...rest
     })
     // Each query of the engine holds a thread of libuv; files and compression need some too.
     const threads = { UV_THREADPOOL_SIZE: String(2 * env.CLICKHOUSE_QUERIES_MAX) }
+    // Where all of it shares few cores, whoever waits for an answer comes first, and the inserts one by one.
+    const behind = { niceness: 5 }
+    const inserts = env.CLICKHOUSE_URL === undefined ? { INSERTS_MAX: processEnv['INSERTS_MAX'] ?? '1' } : {}
+    const processorsListener = { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(env.PROCESSORS_PORT) }
     const supervisor = new Supervisor({
       log,
       shutdownMsMax: env.SHUTDOWN_MS_MAX,
       stages: [
-        env.CLICKHOUSE_URL === undefined ? [child(clickHouseRole.name, threads)] : [],
-        [child(migrateRole.name, {}, true)],
+        env.CLICKHOUSE_URL === undefined ? [child(clickHouseRole.name, threads, behind)] : [],
+        [child(migrateRole.name, {}, { endsByItself: true })],
         [
-          child(processorsRole.name, { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(env.PROCESSORS_PORT) }),
+          child(processorsRole.name, { ...inserts, ...processorsListener }, behind),
           child(serveRole.name, { READY_URLS: `${processorsUrl}/health/ready` })
         ]
       ]

@@ -27,7 +27,8 @@ function supervise (stages: string[][], shutdownMsMax = 5_000): Supervisor {
     name: behaviour,
     args: [MODULE, behaviour, file],
     env: process.env,
-    endsByItself: behaviour === 'work'
+    endsByItself: behaviour === 'work',
+    niceness: 0
   })
   supervisor = new Supervisor({
     stages: stages.map((stage) => stage.map(child)), log: pino({ level: 'silent' }), shutdownMsMax
