@@ -22,7 +22,9 @@ export function buildAppender (config: Partial<IngestConfig> = {}, logOptions: M
   const registry = new Registry()
   const metrics = ingestMetrics(registry)
   const log = createMemoryLog(logOptions)
-  const appender = new GroupAppender({ log, metrics, config: { ...defaultIngestConfig(), ...config } })
+  // One append at a time, so that a test says which one is in flight.
+  const limits = { ...defaultIngestConfig(), appendsInFlightMax: 1, ...config }
+  const appender = new GroupAppender({ log, metrics, config: limits })
   return { appender, log, metrics, registry }
 }
 
