@@ -43,7 +43,7 @@ e2e: $(INSTALLED) kafka chromium ## Run the whole system, on both logs and in a 
 	vitest run --project e2e
 
 bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/
-	node loadtest/bench.ts
+	node loadtest/bench.ts; status=$$?; node scripts/generate.ts; exit $$status
 
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh

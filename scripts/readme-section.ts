@@ -1,10 +1,26 @@
-const START = '<!-- settings: written by `make generate` -->'
-const END = '<!-- end of settings -->'
+import { readFileSync, readdirSync } from 'node:fs'
+import { roles } from '../cli/index.ts'
+import { settingsReference } from './settings-reference.ts'
 
-/** The README with its generated section replaced. Throws where the README has no such section. */
-export function withSettings (readme: string, table: string): string {
-  const start = readme.indexOf(START)
-  const end = readme.indexOf(END)
-  if (start < 0 || end < start) throw new Error('README.md has no section for the settings')
-  return `${readme.slice(0, start + START.length)}\n\n${table}\n${readme.slice(end)}`
+const RESULTS = new URL('../loadtest/results/', import.meta.url)
+
+/** The README with its generated sections as they should be. Throws where it lacks one of them. */
+export function withGenerated (readme: string): string {
+  return withSection(withSection(readme, 'settings', settingsReference(roles)), 'figures', figures())
+}
+
+function withSection (readme: string, name: string, content: string): string {
+  const head = `<!-- ${name}: written by \`make generate\` -->`
+  const start = readme.indexOf(head)
+  const end = readme.indexOf(`<!-- end of ${name} -->`)
+  if (start < 0 || end < start) throw new Error(`README.md has no section for the ${name}`)
+  return `${readme.slice(0, start + head.length)}\n\n${content}\n${readme.slice(end)}`
+}
+
+/** Targets and measurements of the newest result of `make bench`, misses included. */
+function figures (): string {
+  const file = readdirSync(RESULTS).filter((name) => name.endsWith('.md')).sort().at(-1)
+  if (file === undefined) throw new Error('loadtest/results/ has no result: run make bench')
+  const [, targets] = readFileSync(new URL(file, RESULTS), 'utf8').split(/^## .*\n/m)
+  return `From [loadtest/results/${file}](loadtest/results/${file}), with its conditions:\n${targets?.trimEnd()}\n`
 }
