@@ -1,11 +1,9 @@
-import { EVENT_TIME_MS_MAX } from '../contract/index.ts'
+import { fromEpoch } from '../contract/index.ts'
 import { ParameterFaults, refuseUnknown, valuesOf } from './parse-parameter.ts'
 import type { RawQuery } from './parse-parameter.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 const HOUR_MS = 3_600_000
-/** From here on a timestamp counts milliseconds: as seconds it would be in the year 5138. */
-const MILLISECONDS_FROM = 1e11
 
 export interface AnalyticsRequest {
   /** The hour up to the timestamp, both ends in. */
@@ -30,7 +28,5 @@ function parseTimestamp (query: RawQuery, faults: ParameterFaults): number | und
   if (!/^\d{1,20}$/.test(text) || others.length > 0) {
     return faults.add('timestamp', 'invalid_time', 'must be one whole number of seconds or milliseconds since 1970')
   }
-  const number = Number(text)
-  const ms = number >= MILLISECONDS_FROM ? number : number * 1000
-  return ms <= EVENT_TIME_MS_MAX ? ms : faults.add('timestamp', 'out_of_range', 'must be before the year 2106')
+  return fromEpoch(Number(text)) ?? faults.add('timestamp', 'out_of_range', 'must be before the year 2106')
 }

@@ -1,12 +1,11 @@
-import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { accessSettings, newSecret } from '../../access/index.ts'
-import { defineRole, opening } from '../role.ts'
+import { defineRole } from '../role.ts'
 import { openAccessPart } from '../access-part.ts'
-import { httpConfig, httpSettings } from '../../http/index.ts'
+import { httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
-import { listen } from '../listen.ts'
 import { processSettings } from '../settings.ts'
+import { startHttpRole } from '../http-role.ts'
 import { trackerRoutes } from '../../tracker/index.ts'
 import type { Static, TObject } from 'typebox'
 import type { HealthCheck } from '../../http/index.ts'
@@ -31,12 +30,7 @@ export const serveRole = defineRole({
   name: 'serve',
   description: 'Serve ingest and query-api on one port',
   settings: serveSettings,
-  start: (env, { log }) => opening(async (closers) => {
-    const context = { log, closers, registry: new Registry() }
-    const { ready, dependencies, routes } = await openServePart(env, context)
-    const url = await listen({ ...context, http: httpConfig(env), health: { ready, dependencies }, routes })
-    return { url, close: () => closers.closeAll() }
-  })
+  start: (env, role) => startHttpRole(env, role, (context) => openServePart(env, context))
 })
 
 /** Every route that the system has, guarded. */
