@@ -1,6 +1,7 @@
 import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, parseTime } from './time.ts'
 import { fieldShape, isRecord } from './fields.ts'
 import type { AvroField, AvroRecord } from './fields.ts'
+import type { EventKinds, KindFields } from './kinds.ts'
 
 /** Characters (code points) of a client's string, unless a stream says otherwise. */
 export const TEXT_LENGTH_MAX = 1024
@@ -21,16 +22,48 @@ export const FORMATS = {
   }
 }
 
-/** The schema of one event as a client sends it: the stream's own fields, and an optional `event_id`. */
-export function eventSchema (record: AvroRecord): JsonSchema {
+/**
+ * The schema of one event as a client sends it: the stream's own fields, and an optional `event_id`. Where a
+ * stream has kinds, it is `oneOf` theirs, told apart by `discriminator`.
+ */
+export function eventSchema (record: AvroRecord, kinds?: EventKinds): JsonSchema {
   const fields = record.fields.filter((field) => field.envelope !== true)
-  const schema = objectSchema(fields)
-  const eventId = { ...textSchema(EVENT_ID_LENGTH_MAX), description: 'Identity of the event, for safe retries.' }
   return {
-    ...schema,
-    properties: { ...schema['properties'] as JsonSchema, event_id: eventId },
+    ...(kinds === undefined ? withEventId(objectSchema(fields)) : kindsSchema(fields, kinds)),
     ...(record.doc === undefined ? {} : { description: record.doc })
   }
+}
+
+function kindsSchema (fields: readonly AvroField[], { by, fieldsOf }: EventKinds): JsonSchema {
+  return {
+    ...objectSchema(fields.filter((field) => field.name === by)),
+    // Which fields there are is for the kind to say.
+    additionalProperties: true,
+    discriminator: { propertyName: by },
+    oneOf: Object.entries(fieldsOf).map(([symbol, kind]) => {
+      const symbols = { ...kind.symbols, [by]: [symbol] }
+      const own = fields.flatMap((field) => fieldOfKind(field, kind, symbols[field.name]))
+      return withEventId(objectSchema(own))
+    })
+  }
+}
+
+/** A field as events of a kind have it; none where they have not. */
+function fieldOfKind (
+  field: AvroField, { required, optional }: KindFields, symbols: readonly string[] | undefined
+): AvroField[] {
+  const { default: absent, ...always } = field
+  const common = absent === undefined
+  if (!common && !required.includes(field.name) && !optional.includes(field.name)) return []
+  return [{
+    ...(common || required.includes(field.name) ? always : field),
+    ...(symbols === undefined ? {} : { type: { type: 'enum', name: field.name, symbols: [...symbols] } })
+  }]
+}
+
+function withEventId (schema: JsonSchema): JsonSchema {
+  const eventId = { ...textSchema(EVENT_ID_LENGTH_MAX), description: 'Identity of the event, for safe retries.' }
+  return { ...schema, properties: { ...schema['properties'] as JsonSchema, event_id: eventId } }
 }
 
 function objectSchema (fields: readonly AvroField[]): JsonSchema {

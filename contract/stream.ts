@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { checkKinds } from './kinds.ts'
 import { eventSchema } from './http-schema.ts'
 import { flattenFields } from './fields.ts'
 import { fromRow, rawColumns, toRow } from './row.ts'
 import { parseTime, timeTextToKeep } from './time.ts'
 import type { AvroRecord, Field } from './fields.ts'
+import type { EventKinds } from './kinds.ts'
 import type { JsonSchema } from './http-schema.ts'
 import type { RecordPosition, Row } from './row.ts'
 
@@ -18,6 +20,10 @@ export interface StreamDeclaration {
   subject: string
   dimensions: readonly string[]
   measures: readonly string[]
+  /** Kinds of event that carry different fields; without it each event may carry every field. */
+  kinds?: EventKinds
+  /** True: a key is needed for its routes even where the system runs open. */
+  keyRequired?: true
   tables: {
     raw: string
     /** Copy ordered by subject; holds personal rows. */
@@ -69,12 +75,13 @@ export function defineStream<E extends object, R extends object> (
   for (const name of [eventTime, subject, ...dimensions, ...measures]) {
     if (!fields.some((field) => field.name === name)) throw new Error(`${declaration.name} has no field ${name}`)
   }
+  if (declaration.kinds !== undefined) checkKinds(declaration.name, declaration.kinds, fields)
   return {
     ...declaration,
     topic: declaration.name,
     schema,
     fields,
-    eventSchema: eventSchema(schema),
+    eventSchema: eventSchema(schema, declaration.kinds),
     rawColumns: rawColumns(fields, dimensions),
     personalTables: tables.bySubject === undefined ? [tables.raw] : [tables.raw, tables.bySubject],
     toRecord: (event, envelope) => toRecord(eventTime, event as Row, envelope) as R,

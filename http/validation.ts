@@ -11,6 +11,7 @@ export const VALIDATION_OPTIONS = {
   useDefaults: false,
   strict: true,
   allowUnionTypes: true,
+  discriminator: true,
   formats: FORMATS
 } as const
 

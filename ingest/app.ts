@@ -8,6 +8,7 @@ import { registerEventBatchRoute } from './routes/event-batch.ts'
 import { registerInteractionsRoute } from './routes/interactions.ts'
 import type { FastifyPluginAsync } from 'fastify'
 import type { RecordEncoder, Stream } from '../contract/index.ts'
+import type { RouteAccess } from '../http/index.ts'
 import type { EncodedStream } from './to-append-record.ts'
 import type { EventRouteContext } from './routes/event.ts'
 
@@ -18,7 +19,10 @@ export interface IngestOptions extends Injected {
   encoderOf: <E, R>(stream: Stream<E, R>) => Promise<RecordEncoder<R>>
 }
 
-const INGEST = { scope: 'ingest' } as const
+/** What every route of a stream that takes events asks for. */
+function accessOf ({ keyRequired }: Pick<Stream, 'keyRequired'>): RouteAccess {
+  return { scope: 'ingest', ...(keyRequired === undefined ? {} : { keyRequired }) }
+}
 
 /** Every route that takes events. The caller owns the appender, and closes it after the server. */
 export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, options) => {
@@ -36,15 +40,15 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
   await server.register(async (scope) => {
     parseSingleEvents(scope)
     registerEventRoute(scope, context, {
-      ...await encoded(userTags), path: '/user_tags', access: INGEST, answer: { status: 204 }
+      ...await encoded(userTags), path: '/user_tags', access: accessOf(userTags), answer: { status: 204 }
     })
     registerEventRoute(scope, context, {
-      ...await encoded(pageViews), path: '/page', access: INGEST, answer: { status: 204 }
+      ...await encoded(pageViews), path: '/page', access: accessOf(pageViews), answer: { status: 204 }
     })
     registerEventRoute(scope, context, {
       ...await encoded(visits),
       path: '/visits',
-      access: { ...INGEST, keyRequired: true },
+      access: accessOf(visits),
       answer: { status: 202, body: { message: 'Visit logged' } }
     })
   })
@@ -54,7 +58,7 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
     registerEventRoute(scope, context, {
       ...await encoded(analytics),
       path: '/analytics',
-      access: INGEST,
+      access: accessOf(analytics),
       answer: { status: 204 },
       source: { querySchema: ANALYTICS_QUERY_SCHEMA, read: createAnalyticsReader() }
     })
@@ -62,13 +66,15 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
 
   await server.register(async (scope) => {
     parseEventBatches(scope)
-    registerInteractionsRoute(scope, context, await encoded(interactions))
+    registerInteractionsRoute(scope, context, {
+      ...await encoded(interactions), access: accessOf(interactions)
+    })
     for (const stream of streams as ReadonlyArray<Stream<{ event_id?: string }>>) {
       const read = createEventReader<{ event_id?: string }>(stream)
       registerEventBatchRoute(scope, context, {
         ...await encoded(stream),
         path: `/events/${stream.name}`,
-        access: INGEST,
+        access: accessOf(stream),
         eventSchema: stream.eventSchema,
         readerOf: () => read
       })

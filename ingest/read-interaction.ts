@@ -14,60 +14,35 @@ import type { UserAgent } from './user-agent.ts'
 type InteractionType = Interaction['type']
 type FieldName = keyof Interaction
 
-/** What one type of interaction carries beside what all do: name on the wire to field of the stream. */
+/** One type of interaction as it stands on the wire: the stream's own kind, with other names. */
 interface Form {
   type: InteractionType
   /** The type on the wire. */
   names: ReadonlyArray<number | string>
-  required: Readonly<Record<string, FieldName>>
-  optional: Readonly<Record<string, FieldName>>
-  actions?: readonly string[]
+  schema: JsonSchema
+  /** Pairs of name on the wire and field of the stream, beside what is translated. */
+  fields: ReadonlyArray<readonly [string, FieldName]>
 }
-
-const FORMS: readonly Form[] = [
-  {
-    type: 'click', names: [0, 'click'], required: { target: 'target', current_url: 'current_url' }, optional: {}
-  },
-  {
-    type: 'url_change',
-    names: [1, 'url-change', 'url_change'],
-    required: { from: 'from_url', to: 'to_url' },
-    optional: {}
-  },
-  {
-    type: 'btn_time',
-    names: [2, 'btn-time', 'btn_time'],
-    required: { target: 'target', action: 'action' },
-    optional: {},
-    actions: ['hover-then-leave', 'hover-then-clicked', 'hover_then_leave', 'hover_then_clicked']
-  },
-  {
-    type: 'funnel_change',
-    names: [3, 'funnel-change', 'funnel_change'],
-    required: { action: 'action', entered: 'entered' },
-    optional: { from_stage: 'from_stage' },
-    actions: ['onClick', 'onUrlChange']
-  },
-  {
-    type: 'session_start',
-    names: ['session-start', 'session_start'],
-    required: {},
-    optional: { device: 'device', browser: 'browser', os: 'os', referrer: 'referrer' }
-  }
-]
-
-const FIELD_SCHEMAS = interactions.eventSchema['properties'] as Record<FieldName, JsonSchema>
-
-/** One interaction on the wire, for documentation. */
-export const INTERACTION_SCHEMA: JsonSchema = { oneOf: FORMS.map(formSchema) }
-/** The name of an app, in the path. */
-export const APP_SCHEMA = FIELD_SCHEMAS.app
 
 interface CompiledForm extends Form {
-  /** Pairs of name on the wire and field of the stream. */
-  fields: ReadonlyArray<readonly [string, FieldName]>
   validate: Validator
 }
+
+/** Types that have a number on the wire. */
+const NUMBERS: Partial<Record<InteractionType, number>> = {
+  click: 0, url_change: 1, btn_time: 2, funnel_change: 3
+}
+/** Fields that have another name on the wire. */
+const WIRE_NAMES: Partial<Record<FieldName, string>> = { from_url: 'from', to_url: 'to' }
+/** Fields that come from elsewhere than the field of their name, or in another form. */
+const TRANSLATED: ReadonlySet<string> = new Set(['app', 'type', 'timestamp'])
+
+const FORMS = (interactions.eventSchema['oneOf'] as JsonSchema[]).map(formOf)
+
+/** One interaction on the wire, for documentation. */
+export const INTERACTION_SCHEMA: JsonSchema = { oneOf: FORMS.map(({ schema }) => schema) }
+/** The name of an app, in the path. */
+export const APP_SCHEMA = kindProperties((interactions.eventSchema['oneOf'] as JsonSchema[])[0] as JsonSchema).app
 
 /** Of the request that an interaction came with. */
 export interface InteractionOrigin {
@@ -80,8 +55,7 @@ export interface InteractionOrigin {
 export function createInteractionReader (): (origin: InteractionOrigin) => EventReader<Interaction> {
   const forms = new Map<unknown, CompiledForm>()
   for (const form of FORMS) {
-    const fields = Object.entries({ ...form.required, ...form.optional })
-    const compiled = { ...form, fields, validate: compileValidator(formSchema(form)) }
+    const compiled = { ...form, validate: compileValidator(form.schema) }
     for (const name of form.names) forms.set(name, compiled)
   }
   return (origin) => (item) => readItem(forms, origin, item)
@@ -119,38 +93,57 @@ function typeFault (type: unknown) {
 function toEvent (
   form: CompiledForm, wire: Record<string, unknown>, ms: number, { app, userAgent }: InteractionOrigin
 ): Interaction {
-  const event: Partial<Record<FieldName, unknown>> = {
-    timestamp: formatTime(ms),
-    app,
-    type: form.type,
-    device_id: wire['device_id'],
-    elapsed_time: wire['elapsed_time']
-  }
+  const event: Partial<Record<FieldName, unknown>> = { timestamp: formatTime(ms), app, type: form.type }
   for (const [name, field] of form.fields) {
     const value = wire[name]
     if (value !== undefined) event[field] = field === 'action' ? (value as string).replaceAll('-', '_') : value
   }
-  if (wire['event_id'] !== undefined) event.event_id = wire['event_id']
   const complete = form.type !== 'session_start' || (event.device && event.browser && event.os)
   return (complete ? event : { ...userAgent(), ...event }) as Interaction
 }
 
-function formSchema ({ names, required, optional, actions }: Form): JsonSchema {
-  const own = Object.entries({ ...required, ...optional }).map(([name, field]) => {
-    const schema = FIELD_SCHEMAS[field]
-    return [name, field === 'action' ? { ...schema, enum: actions } : schema]
+/** The form on the wire of a kind of the stream, by the kind's schema. */
+function formOf (kindSchema: JsonSchema): Form {
+  const properties = kindProperties(kindSchema)
+  const [type] = properties.type['enum'] as [InteractionType]
+  const required = (kindSchema['required'] as FieldName[]).filter((field) => field !== 'app')
+  const fields = Object.keys(properties).filter((field) => !TRANSLATED.has(field))
+    .map((field) => [wireName(field as FieldName), field as FieldName] as const)
+  const names = [NUMBERS[type] ?? [], withHyphens(type), type].flat()
+  const own = fields.map(([name, field]) => {
+    const schema = properties[field]
+    return [name, field === 'action' ? { ...schema, enum: eitherWay(schema['enum'] as string[]) } : schema]
   })
   return {
-    type: 'object',
-    properties: {
-      type: { enum: names },
-      timestamp: { type: 'number', description: 'Milliseconds, or below 10^11 seconds, since 1970.' },
-      device_id: FIELD_SCHEMAS.device_id,
-      elapsed_time: FIELD_SCHEMAS.elapsed_time,
-      event_id: FIELD_SCHEMAS.event_id,
-      ...Object.fromEntries(own)
-    },
-    required: ['type', 'timestamp', 'device_id', 'elapsed_time', ...Object.keys(required)],
-    additionalProperties: false
+    type,
+    names: [...new Set(names)],
+    fields,
+    schema: {
+      type: 'object',
+      properties: {
+        type: { enum: [...new Set(names)] },
+        timestamp: { type: 'number', description: 'Milliseconds, or below 10^11 seconds, since 1970.' },
+        ...Object.fromEntries(own)
+      },
+      required: required.map(wireName),
+      additionalProperties: false
+    }
   }
+}
+
+function kindProperties (kindSchema: JsonSchema): Record<FieldName, JsonSchema> {
+  return kindSchema['properties'] as Record<FieldName, JsonSchema>
+}
+
+function wireName (field: FieldName): string {
+  return WIRE_NAMES[field] ?? field
+}
+
+/** Trackers write names with hyphens; with underscores they are taken too. */
+function eitherWay (symbols: readonly string[]): string[] {
+  return [...new Set([...symbols.map(withHyphens), ...symbols])]
+}
+
+function withHyphens (symbol: string): string {
+  return symbol.replaceAll('_', '-')
 }

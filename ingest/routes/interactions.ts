@@ -5,20 +5,22 @@ import { parseUserAgent } from '../user-agent.ts'
 import { registerEventBatchRoute } from './event-batch.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Interaction, InteractionRecord } from '../../contract/index.ts'
+import type { RouteAccess } from '../../http/index.ts'
 import type { EncodedStream } from '../to-append-record.ts'
 import type { UserAgent } from '../user-agent.ts'
 import type { EventRouteContext } from './event.ts'
 
+type InteractionsRoute = EncodedStream<Interaction, InteractionRecord> & { access: RouteAccess }
+
 /** `POST /interactions/{app}`: interactions as trackers send them. */
 export function registerInteractionsRoute (
-  server: FastifyInstance, context: EventRouteContext, encoded: EncodedStream<Interaction, InteractionRecord>
+  server: FastifyInstance, context: EventRouteContext, route: InteractionsRoute
 ): void {
   const validateApp = compileValidator(APP_SCHEMA)
   const readerOf = createInteractionReader()
   registerEventBatchRoute(server, context, {
-    ...encoded,
+    ...route,
     path: '/interactions/:app',
-    access: { scope: 'ingest' },
     eventSchema: INTERACTION_SCHEMA,
     readerOf: (request) => {
       const { app } = request.params as { app: string }

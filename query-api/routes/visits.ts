@@ -1,5 +1,6 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseVisitsRequest } from '../parse-visits-request.ts'
+import { visits as stream } from '../../contract/index.ts'
 import { tenantOf } from '../../http/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../parse-parameter.ts'
@@ -19,7 +20,7 @@ export interface VisitsOptions {
  * order of their bytes, timeframes ascending; buckets and pages without visits are left out.
  */
 export function registerVisits (server: FastifyInstance, { visits, now }: VisitsOptions): void {
-  const config = { access: { scope: 'query' as const, keyRequired: true } }
+  const config = { access: { scope: 'query' as const, keyRequired: stream.keyRequired === true } }
   server.get<{ Querystring: RawQuery }>('/visits', { config }, async (request, reply) => {
     const read = { tenant: tenantOf(request), request: parseVisitsRequest(request.query, now()) }
     const body = await visits.read(read, clientSignal(reply))

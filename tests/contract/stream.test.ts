@@ -150,6 +150,20 @@ describe('defineStream', () => {
     expect(() => defineStream({ ...DECLARATION, schemas: [schema] })).toThrow('two fields are named who')
   })
 
+  const KIND = { type: 'enum' as const, name: 'Kind', symbols: ['big', 'small'] }
+  const KINDS_SCHEMA = { ...SCHEMA, fields: [...SCHEMA.fields, { name: 'kind', type: KIND, doc: 'Kind.' }] }
+  test.each([
+    ['a kind without a symbol', { big: ['weight'], small: [], other: [] }], ['a symbol without a kind', { big: ['weight'] }],
+    ['an optional field in no kind', { big: [], small: [] }], ['an unknown field', { big: ['weight', 'nope'], small: [] }],
+    ['a field that every kind has', { big: ['weight', 'count'], small: [] }]
+  ])('refuses kinds with %s', (_what, required) => {
+    const fieldsOf = Object.fromEntries(Object.entries<string[]>(required).map(([kind, names]) => {
+      return [kind, { required: names, optional: [] }]
+    }))
+    expect(() => defineStream({ ...DECLARATION, schemas: [KINDS_SCHEMA], kinds: { by: 'kind', fieldsOf } }))
+      .toThrow(/things: (fields of )?kinds are/)
+  })
+
   test('derives columns, types and personal tables', () => {
     const things = defineStream({ ...DECLARATION, tables: { raw: 'things', bySubject: 'things_by_who' } })
     expect(things.personalTables).toEqual(['things', 'things_by_who'])

@@ -194,3 +194,48 @@ describe('the app in the path', () => {
     expect([response.statusCode, response.json().code]).toEqual([status, code])
   })
 })
+
+describe('interactions in the form of the stream', () => {
+  const [TIME, OWN] = ['2026-01-02T03:04:05Z', { app: 'shop', device_id: 'd1', elapsed_time: 1 }]
+  const STREAM_CLICK = { ...OWN, timestamp: TIME, type: 'click', target: '//a', current_url: '/' }
+  const STREAM_CHANGE = { ...OWN, timestamp: TIME, type: 'url_change', from_url: '/', to_url: '/b' }
+  const STREAM_TIME = { ...OWN, timestamp: TIME, type: 'btn_time', target: '//a', action: 'hover_then_leave' }
+  const STREAM_FUNNEL = { ...OWN, timestamp: TIME, type: 'funnel_change', action: 'onClick', entered: 1 }
+  const STREAM_SESSION = { ...OWN, timestamp: TIME, type: 'session_start' }
+  const EVENTS = [STREAM_CLICK, STREAM_CHANGE, STREAM_TIME, STREAM_FUNNEL, STREAM_SESSION]
+
+  async function answerOf (payload: unknown) {
+    const { server } = await buildIngest()
+    return (await server.inject({ ...post(payload), url: '/events/interactions' })).json()
+  }
+
+  test('are taken by the same rules as at the route of their product: each type has its fields', async () => {
+    expect(await answerOf([
+      ...EVENTS, { ...STREAM_FUNNEL, from_stage: 'a', action: 'onUrlChange' }, { ...STREAM_TIME, action: 'hover_then_clicked' },
+      { ...STREAM_SESSION, device: 'tv', browser: 'b', os: 'o', referrer: 'r', event_id: 'e' }
+    ])).toEqual({ accepted: EVENTS.length + 3, rejected: [] })
+  })
+
+  test.each(EVENTS)('of the type $type lack none of their fields', async (event) => {
+    const names = Object.keys(event)
+    const { rejected } = await answerOf(names.map((name) => ({ ...event, [name]: undefined })))
+    expect(rejected).toEqual(names.map((name, index) => {
+      return { index, code: 'missing_field', message: `/${name}: must have required property '${name}'` }
+    }))
+  })
+
+  test.each<[string, object, string]>([
+    ['a field of another type', { ...STREAM_CLICK, from_url: '/' }, 'unknown_field'],
+    ['a field of no type', { ...STREAM_CLICK, from: '/' }, 'unknown_field'],
+    ['the action of a funnel on a button', { ...STREAM_TIME, action: 'onClick' }, 'unknown_value'],
+    ['the action of a button in a funnel', { ...STREAM_FUNNEL, action: 'hover_then_leave' }, 'unknown_value'],
+    ['a type by its number', { ...STREAM_CLICK, type: 0 }, 'wrong_type'],
+    ['a type that is none', { ...STREAM_CLICK, type: 'tap' }, 'unknown_value'],
+    ['an action that is null', { ...STREAM_TIME, action: null }, 'wrong_type'],
+    ['a stage with a fraction', { ...STREAM_FUNNEL, entered: 0.5 }, 'wrong_type'],
+    ['less than no time', { ...STREAM_CLICK, elapsed_time: -1 }, 'out_of_range']
+  ])('are refused one by one for %s', async (_what, event, code) => {
+    expect(await answerOf([event, STREAM_CLICK]))
+      .toMatchObject({ accepted: 1, rejected: [{ index: 0, code }] })
+  })
+})

@@ -55,7 +55,7 @@ describe('a visit', () => {
   })
 })
 
-test('every route asks for the scope ingest, and /visits for a key whatever the mode', async () => {
+test('every route asks for the scope ingest, and visits by either door for a key whatever the mode', async () => {
   const routes: RouteOptions[] = []
   await buildIngest({}, {}, undefined, (route) => { routes.push(route) })
   const posts = routes.filter((route) => route.method === 'POST')
@@ -65,5 +65,5 @@ test('every route asks for the scope ingest, and /visits for a key whatever the 
     '/analytics', '/events/analytics', '/events/interactions', '/events/page_views', '/events/user_tags',
     '/events/visits', '/interactions/:app', '/page', '/user_tags', '/visits'
   ])
-  expect(withKey.map((route) => route.url)).toEqual(['/visits'])
+  expect(withKey.map((route) => route.url)).toEqual(['/visits', '/events/visits'])
 })

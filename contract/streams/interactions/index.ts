@@ -9,6 +9,22 @@ export const interactions = defineStream<Interaction, InteractionRecord>({
   subject: 'device_id',
   dimensions: ['app', 'type', 'action', 'device', 'browser', 'os'],
   measures: ['elapsed_time'],
+  kinds: {
+    by: 'type',
+    fieldsOf: {
+      click: { required: ['target', 'current_url'], optional: [] },
+      url_change: { required: ['from_url', 'to_url'], optional: [] },
+      btn_time: {
+        required: ['target', 'action'],
+        optional: [],
+        symbols: { action: ['hover_then_leave', 'hover_then_clicked'] }
+      },
+      funnel_change: {
+        required: ['action', 'entered'], optional: ['from_stage'], symbols: { action: ['onClick', 'onUrlChange'] }
+      },
+      session_start: { required: [], optional: ['device', 'browser', 'os', 'referrer'] }
+    }
+  },
   tables: { raw: 'interactions', bySubject: 'interactions_by_device' }
 })
 

@@ -9,6 +9,7 @@ export const visits = defineStream<Visit, VisitRecord>({
   subject: 'identifier',
   dimensions: ['pageUrl'],
   measures: [],
+  keyRequired: true,
   tables: { raw: 'visits', byMinute: 'visits_by_minute' },
   rawRetention: 'rollup',
   rollup: { dimensions: ['pageUrl'], sums: [] }
