@@ -41,7 +41,8 @@ export interface StreamDeclaration {
 export interface Envelope {
   tenant: string
   eventId: string
-  eventIdOrigin: 'SERVER' | 'BODY' | 'HEADER'
+  /** SPOOL: named by the server, and stored in the spool of ingest; it may be forwarded twice. */
+  eventIdOrigin: 'SERVER' | 'BODY' | 'HEADER' | 'SPOOL'
 }
 
 /**

@@ -39,6 +39,6 @@ export interface InteractionRecord {
   referrer: string | null
   time_text: string | null
   event_id: string
-  event_id_origin: 'SERVER' | 'BODY' | 'HEADER'
+  event_id_origin: 'SERVER' | 'BODY' | 'HEADER' | 'SPOOL'
   tenant: string
 }

@@ -13,6 +13,6 @@ export interface PageViewRecord {
   name: string
   time_text: string | null
   event_id: string
-  event_id_origin: 'SERVER' | 'BODY' | 'HEADER'
+  event_id_origin: 'SERVER' | 'BODY' | 'HEADER' | 'SPOOL'
   tenant: string
 }

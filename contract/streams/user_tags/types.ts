@@ -31,6 +31,6 @@ export interface UserTagRecord {
   }
   time_text: string | null
   event_id: string
-  event_id_origin: 'SERVER' | 'BODY' | 'HEADER'
+  event_id_origin: 'SERVER' | 'BODY' | 'HEADER' | 'SPOOL'
   tenant: string
 }
