@@ -1,6 +1,6 @@
-import { ParameterFaults, parseText, refuseUnknown, valuesOf } from './parse-parameter.ts'
+import { ParameterFaults, parseText, refuseUnknown, valuesOf } from '../http/index.ts'
 import { parseMinuteRange } from './parse-time-range.ts'
-import type { RawQuery } from './parse-parameter.ts'
+import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 /** Minutes in one answer. */

@@ -1,6 +1,6 @@
 import { fromEpoch } from '../contract/index.ts'
-import { ParameterFaults, refuseUnknown, valuesOf } from './parse-parameter.ts'
-import type { RawQuery } from './parse-parameter.ts'
+import { ParameterFaults, refuseUnknown, valuesOf } from '../http/index.ts'
+import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 const HOUR_MS = 3_600_000

@@ -1,6 +1,6 @@
-import { ParameterFaults, parseText, refuseUnknown, valuesOf } from './parse-parameter.ts'
+import { ParameterFaults, parseText, refuseUnknown, valuesOf } from '../http/index.ts'
 import { parseTimeRange } from './parse-time-range.ts'
-import type { RawQuery } from './parse-parameter.ts'
+import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 /** Tags of each kind in one profile, and the limit where a request names none. */

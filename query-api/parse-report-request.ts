@@ -1,6 +1,6 @@
 import { DAY_MS, parseWindow } from './parse-window.ts'
-import { ParameterFaults, parseChoice, parseText, refuseUnknown } from './parse-parameter.ts'
-import type { RawQuery } from './parse-parameter.ts'
+import { ParameterFaults, parseChoice, parseText, refuseUnknown } from '../http/index.ts'
+import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 const DEFAULT_MS = 7 * DAY_MS

@@ -1,6 +1,6 @@
 import { civilToMs } from '../contract/index.ts'
-import { valuesOf } from './parse-parameter.ts'
-import type { ParameterFaults, RawQuery } from './parse-parameter.ts'
+import { valuesOf } from '../http/index.ts'
+import type { ParameterFaults, RawQuery } from '../http/index.ts'
 
 /** `[fromMs, toMs)`, epoch milliseconds; `fromMs <= toMs`. */
 export interface TimeRange {

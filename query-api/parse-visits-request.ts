@@ -1,6 +1,6 @@
 import { DAY_MS, parseWindow } from './parse-window.ts'
-import { ParameterFaults, parseChoice, refuseUnknown } from './parse-parameter.ts'
-import type { RawQuery } from './parse-parameter.ts'
+import { ParameterFaults, parseChoice, refuseUnknown } from '../http/index.ts'
+import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 /** Buckets of time in one answer. */

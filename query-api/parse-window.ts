@@ -1,6 +1,6 @@
 import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, civilToMs, parseTime } from '../contract/index.ts'
-import { valuesOf } from './parse-parameter.ts'
-import type { ParameterFaults, RawQuery } from './parse-parameter.ts'
+import { valuesOf } from '../http/index.ts'
+import type { ParameterFaults, RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 export const DAY_MS = 86_400_000

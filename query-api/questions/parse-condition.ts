@@ -2,7 +2,7 @@ import { parseTime } from '../../contract/index.ts'
 import { operatorsOf } from './catalogue.ts'
 import { QUESTION_LIMITS } from './question.ts'
 import type { Field } from '../../contract/index.ts'
-import type { ParameterFaults } from '../parse-parameter.ts'
+import type { ParameterFaults } from '../../http/index.ts'
 import type { Condition, ConditionValue, Measure, Operator } from './question.ts'
 
 /** A condition as the schema lets it through. */

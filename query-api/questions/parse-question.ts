@@ -1,5 +1,5 @@
 import { parseTime } from '../../contract/index.ts'
-import { ParameterFaults } from '../parse-parameter.ts'
+import { ParameterFaults } from '../../http/index.ts'
 import { bucketStarts } from './buckets.ts'
 import { fieldOf, functionsOf, isGroupable, streamOf } from './catalogue.ts'
 import { parseFilters, parseHaving } from './parse-condition.ts'

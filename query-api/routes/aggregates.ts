@@ -5,7 +5,7 @@ import { tenantOf } from '../../http/index.ts'
 import type { AggregatesAnswer } from '../queries/aggregates.ts'
 import type { AggregatesRequest } from '../parse-aggregates-request.ts'
 import type { FastifyInstance } from 'fastify'
-import type { RawQuery } from '../parse-parameter.ts'
+import type { RawQuery } from '../../http/index.ts'
 import type { SharedRead } from '../shared-read.ts'
 import type { TenantRequest } from '../readers.ts'
 

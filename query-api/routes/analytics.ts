@@ -5,7 +5,7 @@ import { tenantOf } from '../../http/index.ts'
 import type { AnalyticsAnswer } from '../queries/analytics.ts'
 import type { AnalyticsRequest } from '../parse-analytics-request.ts'
 import type { FastifyInstance } from 'fastify'
-import type { RawQuery } from '../parse-parameter.ts'
+import type { RawQuery } from '../../http/index.ts'
 import type { SharedRead } from '../shared-read.ts'
 import type { TenantRequest } from '../readers.ts'
 

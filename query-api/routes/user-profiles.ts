@@ -4,7 +4,7 @@ import { tenantOf } from '../../http/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Profile } from '../queries/profiles.ts'
 import type { ProfileRequest } from '../parse-profile-request.ts'
-import type { RawQuery } from '../parse-parameter.ts'
+import type { RawQuery } from '../../http/index.ts'
 import type { SharedRead } from '../shared-read.ts'
 import type { TenantRequest } from '../readers.ts'
 

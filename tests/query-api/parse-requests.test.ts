@@ -3,7 +3,7 @@ import { MillraceError } from '../../contract/index.ts'
 import { parseAggregatesRequest } from '../../query-api/parse-aggregates-request.ts'
 import { parseProfileRequest } from '../../query-api/parse-profile-request.ts'
 import { minutesOf } from '../../query-api/parse-time-range.ts'
-import type { RawQuery } from '../../query-api/parse-parameter.ts'
+import type { RawQuery } from '../../http/index.ts'
 
 const RANGE = '2022-03-22T12:15:00.000_2022-03-22T12:30:00.000'
 const MINUTES = '2022-03-22T12:15:00_2022-03-22T12:25:00'
