@@ -1,9 +1,10 @@
 /** The parts that several roles are made of, each opened from its slice of the settings. */
 import { connectSchemaRegistry, createEncoder, streams } from '../contract/index.ts'
 import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClient } from '../clickhouse/index.ts'
-import { eventLogConfig, eventLogSettings, openEventLog } from '../eventlog/index.ts'
+import { eventLogConfig, eventLogSettings, openEventLog, spoolSettings } from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
 import { logWatermark } from './log-watermark.ts'
+import { openSpoolPart } from './spool-part.ts'
 import { processorSettings } from '../processors/index.ts'
 import {
   addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, queryApiConfig, queryApiRoutes,
@@ -38,7 +39,7 @@ export interface LogPart {
   check: HealthCheck
 }
 
-export const ingestPartSettings = { ...eventLogSettings, ...ingestSettings }
+export const ingestPartSettings = { ...eventLogSettings, ...spoolSettings, ...ingestSettings }
 export const queryPartSettings = {
   ...clickHouseSettings,
   ...eventLogSettings,
@@ -49,12 +50,26 @@ export const queryPartSettings = {
 
 /** Opens the log and makes sure that every stream has its topic. */
 export async function openLogPart (
-  env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
+  env: Static<TObject<typeof eventLogSettings>>, context: PartContext
 ): Promise<LogPart> {
+  const part = openLog(env, context)
+  await createTopics(env, part.eventLog)
+  return part
+}
+
+function createTopics (
+  env: Static<TObject<typeof eventLogSettings>>, log: Pick<EventLog, 'createTopics'>
+): Promise<void> {
+  const { topic } = eventLogConfig(env)
+  return log.createTopics(streams.map((stream) => ({ name: stream.topic, ...topic })))
+}
+
+function openLog (
+  env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
+): LogPart {
   const config = eventLogConfig(env)
   const eventLog = openEventLog(config, log)
   closers.add(() => eventLog.close())
-  await eventLog.createTopics(streams.map((stream) => ({ name: stream.topic, ...config.topic })))
   const schemaRegistry = config.schemaRegistryUrl === undefined
     ? undefined
     : connectSchemaRegistry(config.schemaRegistryUrl)
@@ -70,10 +85,12 @@ export interface IngestPart extends HttpPart {
 export async function openIngestPart (
   env: Static<TObject<typeof ingestPartSettings>>, context: PartContext
 ): Promise<IngestPart> {
-  const { eventLog, schemaRegistry, check } = await openLogPart(env, context)
+  const { eventLog, schemaRegistry, check } = openLog(env, context)
+  const { log, checks } = await openSpoolPart(env, context, { eventLog, schemaRegistry })
   const metrics = ingestMetrics(context.registry)
-  await Promise.all(streams.map((stream) => eventLog.checkAppend(stream.topic)))
-  const appender = new GroupAppender({ log: eventLog, config: ingestConfig(env), metrics })
+  await createTopics(env, log)
+  await Promise.all(streams.map((stream) => log.checkAppend(stream.topic)))
+  const appender = new GroupAppender({ log, config: ingestConfig(env), metrics })
   context.closers.add(() => appender.close())
   return {
     routes: async (server) => {
@@ -81,9 +98,9 @@ export async function openIngestPart (
         appender, metrics, encoderOf: (stream) => createEncoder(stream, schemaRegistry)
       })
     },
-    ready: streams.map(({ name, topic }) => {
-      return { name: `appends to ${name}`, check: () => eventLog.checkAppend(topic) }
-    }),
+    ready: [...checks, ...streams.map(({ name, topic }) => {
+      return { name: `appends to ${name}`, check: () => log.checkAppend(topic) }
+    })],
     dependencies: [check],
     eventLog
   }

@@ -22,6 +22,11 @@ const CONFLUENT_HEADER_BYTES = 5
 export interface RecordEncoder<R> {
   /** The framed bytes of a record. Throws TypeError where it does not fit the stream's schema. */
   encode: (record: R) => Buffer
+  /**
+   * Bytes that this encoder wrote, with `change` made to their record; undefined leaves them as they are, and
+   * so are bytes left that it did not write.
+   */
+  revise: (value: Buffer, change: (record: R) => R | undefined) => Buffer
 }
 
 export type UndecodableReason =
@@ -65,7 +70,15 @@ export async function createEncoder<E, R> (
   const header = registry === undefined
     ? Buffer.concat([SINGLE_OBJECT_MARK, rabinFingerprint(type)])
     : confluentHeader(await registry.register(`${stream.topic}-value`, stream.schema))
-  return { encode: (record) => Buffer.concat([header, type.toBuffer(record)]) }
+  const encode = (record: R): Buffer => Buffer.concat([header, type.toBuffer(record)])
+  return {
+    encode,
+    revise: (value, change) => {
+      if (!value.subarray(0, header.length).equals(header)) return value
+      const revised = change(type.fromBuffer(value.subarray(header.length)) as R)
+      return revised === undefined ? value : encode(revised)
+    }
+  }
 }
 
 /** A decoder of everything that was ever written to the stream's topic. */

@@ -1,9 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 
-/** One thing that must hold; `check` rejects with the reason where it does not. */
+/**
+ * One thing that must hold; `check` rejects with the reason where it does not, and may resolve with what is
+ * worth knowing where it does.
+ */
 export interface HealthCheck {
   name: string
-  check: () => Promise<void>
+  check: () => Promise<string | void>
 }
 
 export interface HealthOptions {
@@ -35,6 +38,7 @@ interface CheckResult {
   name: string
   ok: boolean
   reason?: string
+  note?: string
 }
 
 async function runCheck ({ name, check }: HealthCheck): Promise<CheckResult> {
@@ -43,8 +47,8 @@ async function runCheck ({ name, check }: HealthCheck): Promise<CheckResult> {
     timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MS_MAX} ms`)), CHECK_MS_MAX)
   })
   try {
-    await Promise.race([check(), deadline])
-    return { name, ok: true }
+    const note = await Promise.race([check(), deadline])
+    return note === undefined ? { name, ok: true } : { name, ok: true, note }
   } catch (error) {
     return { name, ok: false, reason: error instanceof Error ? error.message : String(error) }
   } finally {

@@ -1,11 +1,16 @@
 import { MillraceError } from '../contract/index.ts'
 import { TopicAppender } from './topic-appender.ts'
-import type { AppendRecord, EventLog } from '../eventlog/index.ts'
+import type { AppendRecord } from '../eventlog/index.ts'
 import type { IngestConfig } from './config.ts'
 import type { IngestMetrics } from './metrics.ts'
 
+/** Where appends go: the log, or the log with its spool; `append` is as EventLog says. */
+export interface AppendTarget {
+  append: (topic: string, records: readonly AppendRecord[]) => Promise<unknown>
+}
+
 export interface GroupAppenderOptions {
-  log: Pick<EventLog, 'append'>
+  log: AppendTarget
   config: IngestConfig
   metrics: IngestMetrics
   /** Milliseconds of a clock that never goes back; for budgets. */

@@ -1,0 +1,39 @@
+import { SpoolingLog, registerSpoolMetrics, spoolConfig } from '../eventlog/index.ts'
+import { createEncoder, streams } from '../contract/index.ts'
+import { createSpoolMark } from '../ingest/index.ts'
+import type { Static, TObject } from 'typebox'
+import type { SchemaRegistry } from '../contract/index.ts'
+import type { EventLog, SpoolState, eventLogSettings, spoolSettings } from '../eventlog/index.ts'
+import type { AppendTarget } from '../ingest/index.ts'
+import type { HealthCheck } from '../http/index.ts'
+import type { PartContext } from './parts.ts'
+
+/** What ingest appends to: the log, or the log with its spool. */
+export interface AppendingLog extends AppendTarget, Pick<EventLog, 'checkAppend' | 'createTopics'> {}
+
+export interface SpoolPart {
+  log: AppendingLog
+  /** Shows what waits; none where there is no spool. */
+  checks: HealthCheck[]
+}
+
+/** The log with its spool, where the settings give it one, else the log as it is. */
+export async function openSpoolPart (
+  env: Static<TObject<typeof eventLogSettings & typeof spoolSettings>>,
+  { log, closers, registry }: PartContext,
+  { eventLog, schemaRegistry }: { eventLog: EventLog, schemaRegistry: SchemaRegistry | undefined }
+): Promise<SpoolPart> {
+  const config = spoolConfig(env)
+  if (config === undefined) return { log: eventLog, checks: [] }
+  const mark = await createSpoolMark(streams, (stream) => createEncoder(stream, schemaRegistry))
+  const spool = new SpoolingLog({ ...config, log: eventLog, mark, logger: log })
+  closers.add(() => spool.close())
+  registerSpoolMetrics(registry, spool)
+  return { log: spool, checks: [{ name: 'spool', check: async () => describe(spool.states()) }] }
+}
+
+function describe (states: readonly SpoolState[]): string {
+  const waiting = states.filter(({ spooling }) => spooling)
+  if (waiting.length === 0) return 'empty'
+  return waiting.map(({ topic, records }) => `${records} events of ${topic} wait for the brokers`).join(', ')
+}

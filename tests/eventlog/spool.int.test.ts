@@ -1,0 +1,192 @@
+/** A log with a spool, over a log double that is up, away or silent as the test says. */
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LogUnavailableError, SpoolingLog } from '../../eventlog/index.ts'
+import { until } from '../support/until.ts'
+import type { AppendRecord, SpoolOptions } from '../../eventlog/index.ts'
+
+const TOPIC = 'user_tags'
+const DEADLINE_MS = 10_000
+const SILENT_MS = 200
+const QUIET = { info: () => {}, warn: () => {} }
+
+let directory: string
+let close: Array<() => Promise<unknown>>
+
+beforeEach(async () => {
+  close = []
+  directory = await mkdtemp(join(tmpdir(), 'millrace-spool-'))
+})
+
+afterEach(async () => {
+  for (const step of close.reverse()) await step()
+  await rm(directory, { recursive: true })
+})
+
+/** `silent`: it fails, far too late; `lost`: the append is stored, its confirmation is lost. */
+type Mood = 'up' | 'away' | 'silent' | 'lost'
+
+class MoodyLog {
+  mood: Mood = 'up'
+  readonly stored: string[] = []
+
+  async createTopics (): Promise<void> { this.#answer() }
+  async checkAppend (): Promise<void> { this.#answer() }
+
+  async append (_topic: string, records: readonly AppendRecord[]): Promise<never[]> {
+    const { mood } = this
+    if (mood === 'silent') await delay(SILENT_MS)
+    else if (mood !== 'away') this.stored.push(...records.map(({ value }) => value.toString()))
+    if (mood !== 'up') throw new LogUnavailableError(`the log is ${mood}`)
+    return []
+  }
+
+  #answer (): void {
+    if (this.mood === 'away' || this.mood === 'silent') throw new LogUnavailableError(`the log is ${this.mood}`)
+  }
+}
+
+function open (log: MoodyLog, options: Partial<SpoolOptions> = {}): SpoolingLog {
+  const spool = new SpoolingLog({
+    log,
+    directory,
+    bytesMax: 1024 ** 2,
+    awayAfterMs: 50,
+    mark: (_topic, record) => ({ ...record, value: Buffer.concat([Buffer.from('spooled '), record.value]) }),
+    logger: QUIET,
+    ...options
+  })
+  close.push(() => spool.close())
+  return spool
+}
+
+function record (value: string): AppendRecord {
+  return { key: Buffer.from('key'), value: Buffer.from(value), timestampMs: 1 }
+}
+
+function append (spool: SpoolingLog, ...values: string[]): Promise<void> {
+  return spool.append(TOPIC, values.map(record))
+}
+
+async function drained (spool: SpoolingLog): Promise<void> {
+  await until('the spool is forwarded', DEADLINE_MS, () => spool.states().every((state) => !state.spooling) || undefined)
+}
+
+test('while the log answers, appends go to it, unmarked', async () => {
+  const log = new MoodyLog()
+  const spool = open(log)
+  await append(spool, 'a', 'b')
+  expect(log.stored).toEqual(['a', 'b'])
+  expect(spool.states()).toEqual([{ topic: TOPIC, spooling: false, forwarded: 0, records: 0, bytes: 0 }])
+})
+
+test('what follows a failed append waits in the spool and reaches the log first, in its order', async () => {
+  const log = new MoodyLog()
+  const spool = open(log)
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow(LogUnavailableError)
+  await append(spool, 'a', 'b')
+  await append(spool, 'c')
+  expect(spool.states()[0]).toMatchObject({ spooling: true, records: 3 })
+  await expect(spool.checkAppend(TOPIC)).resolves.toBeUndefined()
+  log.mood = 'up'
+  await drained(spool)
+  await append(spool, 'd')
+  expect(log.stored).toEqual(['spooled a', 'spooled b', 'spooled c', 'd'])
+  expect(spool.states()[0]).toMatchObject({ forwarded: 3, records: 0, bytes: 0 })
+})
+
+test('an append that the log does not answer fails in time, and the next one is spooled', async () => {
+  const log = new MoodyLog()
+  const spool = open(log)
+  log.mood = 'silent'
+  await expect(append(spool, 'unknown')).rejects.toThrow('did not confirm within 50 ms')
+  await append(spool, 'a')
+  log.mood = 'away'
+  expect(spool.states()[0]).toMatchObject({ spooling: true, records: 1 })
+})
+
+test('a forward of which the confirmation was lost is repeated, with its mark', async () => {
+  const log = new MoodyLog()
+  const spool = open(log)
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await append(spool, 'a')
+  log.mood = 'lost'
+  await until('a forward was tried', DEADLINE_MS, () => log.stored.length > 0 || undefined)
+  log.mood = 'up'
+  await drained(spool)
+  expect(new Set(log.stored)).toEqual(new Set(['spooled a']))
+  expect(log.stored.length).toBeGreaterThan(1)
+})
+
+test('a full spool refuses what does not fit, keeps what it has, and is not ready', async () => {
+  const log = new MoodyLog()
+  const spool = open(log, { bytesMax: 8192 })
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await append(spool, 'a')
+  await append(spool, 'b')
+  await expect(append(spool, 'c')).rejects.toThrow('The spool is full')
+  await expect(spool.checkAppend(TOPIC)).rejects.toThrow(LogUnavailableError)
+  log.mood = 'up'
+  await drained(spool)
+  await append(spool, 'd')
+  expect(log.stored).toEqual(['spooled a', 'spooled b', 'd'])
+})
+
+test('what is spooled outlives its process, and is forwarded by the next one before anything else', async () => {
+  const log = new MoodyLog()
+  log.mood = 'away'
+  const first = open(log)
+  await expect(append(first, 'unknown')).rejects.toThrow()
+  await append(first, 'a')
+  // The file as a process that is killed now would leave it.
+  const crashed = join(directory, 'crashed')
+  await mkdir(crashed)
+  await copyFile(join(directory, 'spool.mdb'), join(crashed, 'spool.mdb'))
+  await first.close()
+  const second = open(log, { directory: crashed })
+  await append(second, 'b')
+  log.mood = 'up'
+  await drained(second)
+  await append(second, 'c')
+  expect(log.stored).toEqual(['spooled a', 'spooled b', 'c'])
+})
+
+test('topics that cannot be created at the start are created before anything is forwarded', async () => {
+  const log = new MoodyLog()
+  log.mood = 'away'
+  const spool = open(log)
+  await spool.createTopics([{ name: TOPIC, partitions: 1 }])
+  await append(spool, 'a')
+  const created: string[] = []
+  log.createTopics = async () => { created.push(...log.stored, 'topics') }
+  log.mood = 'up'
+  await drained(spool)
+  expect([...created, ...log.stored]).toEqual(['topics', 'spooled a'])
+})
+
+test('whatever the log does, what was acknowledged is in it, in order', async () => {
+  const moods = fc.constantFrom<Mood>('up', 'up', 'away', 'silent', 'lost')
+  await fc.assert(fc.asyncProperty(fc.array(moods, { minLength: 1, maxLength: 12 }), async (sequence) => {
+    const own = await mkdtemp(join(directory, 'run-'))
+    const log = new MoodyLog()
+    const spool = open(log, { directory: own, awayAfterMs: 5 })
+    const acknowledged: string[] = []
+    for (const [index, mood] of sequence.entries()) {
+      log.mood = mood
+      const value = String(index)
+      await append(spool, value).then(() => acknowledged.push(value), () => {})
+    }
+    log.mood = 'up'
+    await drained(spool)
+    const inLog = [...new Set(log.stored.map((value) => value.replace('spooled ', '')))]
+    expect(inLog.filter((value) => acknowledged.includes(value))).toEqual(acknowledged)
+    await spool.close()
+  }), { numRuns: 30 })
+}, 60_000)
