@@ -46,6 +46,17 @@ describe('single-object encoding', () => {
     }))
   })
 
+  test('a revised record differs in what was changed, and bytes of another writer stay as they are', async () => {
+    const encoder = await createEncoder(userTags)
+    const bytes = encoder.encode(record)
+    const revised = encoder.revise(bytes, (found) => ({ ...found, event_id_origin: 'SPOOL' }))
+    expect(await createDecoder(userTags).decode([revised]))
+      .toEqual([{ ok: true, record: { ...record, event_id_origin: 'SPOOL' } }])
+    expect(encoder.revise(bytes, () => undefined)).toBe(bytes)
+    const rejected = encodeRejected({ detail: 'no event', request: 'GET /' })
+    expect(encoder.revise(rejected, (found) => ({ ...found, cookie: 'other' }))).toBe(rejected)
+  })
+
   test('random and damaged bytes are values with a reason, and their neighbours decode', async () => {
     const encoder = await createEncoder(userTags)
     const decoder = createDecoder(userTags)

@@ -12,6 +12,8 @@ const START_MS = Date.UTC(2022, 2, 22, 12)
 export interface EventSenderOptions {
   millrace: Millrace
   connections: number
+  /** A sender that has stopped: this one goes on where it ended, and remembers what it knew. */
+  after?: EventSender
 }
 
 /**
@@ -21,16 +23,19 @@ export interface EventSenderOptions {
  */
 export class EventSender {
   /** Numbers of the events that were answered 204. */
-  readonly acknowledged = new Set<number>()
+  readonly acknowledged: Set<number>
   /** Numbers of the events whose outcome is unknown, or which were refused. */
-  readonly unknown = new Set<number>()
+  readonly unknown: Set<number>
   readonly #millrace: Millrace
   readonly #connections: Array<Promise<void>>
-  #next = 0
+  #next: number
   #stopped = false
 
-  constructor ({ millrace, connections }: EventSenderOptions) {
+  constructor ({ millrace, connections, after }: EventSenderOptions) {
     this.#millrace = millrace
+    this.acknowledged = new Set(after?.acknowledged)
+    this.unknown = new Set(after?.unknown)
+    this.#next = after === undefined ? 0 : after.#next
     this.#connections = Array.from({ length: connections }, () => this.#run())
   }
 
