@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench k6 kafka chromium generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench chaos k6 kafka chromium faketime generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -45,6 +45,9 @@ e2e: $(INSTALLED) kafka chromium ## Run the whole system, on both logs and in a 
 bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/
 	node loadtest/bench.ts; status=$$?; node scripts/generate.ts; exit $$status
 
+chaos: $(INSTALLED) kafka faketime ## Kill, stop, cut and fill everything under load on both logs, then count; SEED repeats
+	@node --disable-warning=TimeoutNegativeWarning loadtest/chaos.ts
+
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh
 
@@ -53,6 +56,9 @@ kafka: ## Install a real Kafka broker for the tests, with Maven
 
 chromium: ## Install the browser of the tests, with apt-get
 	@scripts/install-chromium.sh || test "$$CI" != true
+
+faketime: ## Install what moves the clocks of the chaos run, with apt-get
+	@scripts/install-faketime.sh || test "$$CI" != true
 
 generate: $(INSTALLED) ## Write what is derived: types of the streams, settings in the README
 	node scripts/generate.ts

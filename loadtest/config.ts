@@ -32,6 +32,19 @@ export const demoSettings = {
   CLICKHOUSE_PORT: Type.Integer({ default: 8123, minimum: 1, maximum: 65_535, description: 'Port of ClickHouse.' })
 }
 
+export const chaosSettings = {
+  SEED: Type.Optional(Type.Integer({ minimum: 0, description: 'Seed of the schedule; a new one without it.' })),
+  CHAOS_FAULTS: Type.Integer({ default: 40, minimum: 1, maximum: 1_000, description: 'Faults on each log.' }),
+  CHAOS_EVENTS: Type.Integer({ default: 200_000, minimum: 1, description: 'Acknowledged events on each log, at least.' }),
+  CHAOS_INTERVAL_MS: Type.Integer({ default: 5_000, minimum: 100, description: 'From one fault to the next, on average.' }),
+  CHAOS_LOGS: Type.String({
+    default: 'embedded,kafka', pattern: '^(embedded|kafka)(,(embedded|kafka))?$', description: 'Logs, one after the other.'
+  }),
+  CHAOS_REPORT: Type.String({ default: 'docs/chaos-report.md', description: 'Where the report goes; empty: nowhere.' }),
+  CHAOS_LOG_DIR: Type.String({ default: 'data', minLength: 1, description: 'Where what the roles log is kept.' })
+}
+
+export type ChaosConfig = Readonly<Static<TObject<typeof chaosSettings>>>
 export type BenchConfig = Readonly<Static<TObject<typeof benchSettings>>>
 export type DemoConfig = Readonly<Static<TObject<typeof demoSettings>>>
 
