@@ -29,6 +29,7 @@ export const FORMATS = {
 export function eventSchema (record: AvroRecord, kinds?: EventKinds): JsonSchema {
   const fields = record.fields.filter((field) => field.envelope !== true)
   return {
+    title: record.name,
     ...(kinds === undefined ? withEventId(objectSchema(fields)) : kindsSchema(fields, kinds)),
     ...(record.doc === undefined ? {} : { description: record.doc })
   }

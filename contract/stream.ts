@@ -35,6 +35,8 @@ export interface StreamDeclaration {
   rawRetention?: 'rollup'
   /** What the table by minute can answer: its columns are `minute`, these, `count`, and `sum_<measure>`. */
   rollup?: { dimensions: readonly string[], sums: readonly string[] }
+  /** An event as a client sends it, for documentation. */
+  example: Row
 }
 
 /** Who sent an event, and who named it. */

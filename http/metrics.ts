@@ -1,9 +1,19 @@
 import { Histogram, collectDefaultMetrics } from 'prom-client'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import type { Operation } from './operation.ts'
 
 /** Upper bounds in seconds, closest around the promises: 50 ms a POST, 150 ms a profile, 1 s an aggregate. */
 const DURATION_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.5, 1, 2, 5, 10]
+
+const METRICS_OPERATION: Operation = {
+  id: 'readMetrics',
+  tag: 'Operations',
+  summary: 'Read the metrics of the process',
+  answers: {
+    200: { description: 'Prometheus\' text format.', content: { 'text/plain': { schema: { type: 'string' } } } }
+  }
+}
 
 /**
  * `/metrics` in Prometheus' text format, and the duration of every request by route pattern (never by the
@@ -23,7 +33,7 @@ export function registerMetrics (server: FastifyInstance, registry: Registry): v
     duration.labels(request.method, route, String(reply.statusCode)).observe(reply.elapsedTime / 1000)
     done()
   })
-  server.get('/metrics', async (_request, reply) => {
+  server.get('/metrics', { config: { operation: METRICS_OPERATION } }, async (_request, reply) => {
     return reply.type(registry.contentType).send(await registry.metrics())
   })
 }

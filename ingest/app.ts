@@ -2,7 +2,10 @@ import { analytics, interactions, pageViews, streams, userTags, visits } from '.
 import { createUuidSource } from '../http/index.ts'
 import { ignoreBodies, parseEventBatches, parseSingleEvents } from './body-parsers.ts'
 import { createEventReader } from './event-reader.ts'
-import { createAnalyticsReader, ANALYTICS_QUERY_SCHEMA } from './read-analytics-request.ts'
+import { createAnalyticsReader } from './read-analytics-request.ts'
+import {
+  ANALYTICS_OPERATION, PAGE_OPERATION, USER_TAGS_OPERATION, VISITS_OPERATION, eventsOperation
+} from './operations.ts'
 import { registerEventRoute } from './routes/event.ts'
 import { registerEventBatchRoute } from './routes/event-batch.ts'
 import { registerInteractionsRoute } from './routes/interactions.ts'
@@ -40,16 +43,25 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
   await server.register(async (scope) => {
     parseSingleEvents(scope)
     registerEventRoute(scope, context, {
-      ...await encoded(userTags), path: '/user_tags', access: accessOf(userTags), answer: { status: 204 }
+      ...await encoded(userTags),
+      path: '/user_tags',
+      access: accessOf(userTags),
+      answer: { status: 204 },
+      operation: USER_TAGS_OPERATION
     })
     registerEventRoute(scope, context, {
-      ...await encoded(pageViews), path: '/page', access: accessOf(pageViews), answer: { status: 204 }
+      ...await encoded(pageViews),
+      path: '/page',
+      access: accessOf(pageViews),
+      answer: { status: 204 },
+      operation: PAGE_OPERATION
     })
     registerEventRoute(scope, context, {
       ...await encoded(visits),
       path: '/visits',
       access: accessOf(visits),
-      answer: { status: 202, body: { message: 'Visit logged' } }
+      answer: { status: 202, body: { message: 'Visit logged' } },
+      operation: VISITS_OPERATION
     })
   })
 
@@ -60,7 +72,8 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
       path: '/analytics',
       access: accessOf(analytics),
       answer: { status: 204 },
-      source: { querySchema: ANALYTICS_QUERY_SCHEMA, read: createAnalyticsReader() }
+      source: { read: createAnalyticsReader() },
+      operation: ANALYTICS_OPERATION
     })
   })
 
@@ -76,6 +89,8 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
         path: `/events/${stream.name}`,
         access: accessOf(stream),
         eventSchema: stream.eventSchema,
+        example: stream.example,
+        operation: eventsOperation(stream),
         readerOf: () => read
       })
     }

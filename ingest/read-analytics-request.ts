@@ -1,3 +1,4 @@
+import { Type } from 'typebox'
 import { MillraceError, analytics, formatTime, fromEpoch } from '../contract/index.ts'
 import { createEventReader } from './event-reader.ts'
 import type { FastifyRequest } from 'fastify'
@@ -6,15 +7,14 @@ import type { AnalyticsEvent, ErrorCode } from '../contract/index.ts'
 const PARAMETERS = ['timestamp', 'user', 'event', 'event_id'] as const
 
 /** For documentation: whatever comes is answered 204. */
-export const ANALYTICS_QUERY_SCHEMA = {
-  type: 'object',
-  properties: {
-    timestamp: { type: 'string', description: 'Seconds, or from 10^11 on milliseconds, since 1970.' },
-    user: { type: 'string' },
-    event: { type: 'string', enum: ['click', 'impression'] },
-    event_id: { type: 'string' }
-  }
-}
+export const ANALYTICS_QUERY = Type.Object({
+  timestamp: Type.Optional(Type.String({
+    description: 'Seconds, or from 10^11 on milliseconds, since 1970.', examples: ['1224567997']
+  })),
+  user: Type.Optional(Type.String({ description: 'Who did it.', examples: ['u1'] })),
+  event: Type.Optional(Type.String({ description: '`click` or `impression`.', examples: ['click'] })),
+  event_id: Type.Optional(Type.String({ description: 'Identity of the event, for safe retries.' }))
+})
 
 /**
  * Reads the event of an analytics request from its query; other parameters are ignored. It throws

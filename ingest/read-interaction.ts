@@ -40,7 +40,17 @@ const TRANSLATED: ReadonlySet<string> = new Set(['app', 'type', 'timestamp'])
 const FORMS = (interactions.eventSchema['oneOf'] as JsonSchema[]).map(formOf)
 
 /** One interaction on the wire, for documentation. */
-export const INTERACTION_SCHEMA: JsonSchema = { oneOf: FORMS.map(({ schema }) => schema) }
+export const INTERACTION_SCHEMA: JsonSchema = {
+  title: 'TrackedInteraction', oneOf: FORMS.map(({ schema }) => schema)
+}
+export const INTERACTION_EXAMPLE = {
+  type: 'funnel-change',
+  timestamp: 1647951300000,
+  device_id: 'd1',
+  elapsed_time: 12.5,
+  action: 'onClick',
+  entered: 'checkout'
+}
 /** The name of an app, in the path. */
 export const APP_SCHEMA = kindProperties((interactions.eventSchema['oneOf'] as JsonSchema[])[0] as JsonSchema).app
 
@@ -121,7 +131,7 @@ function formOf (kindSchema: JsonSchema): Form {
     schema: {
       type: 'object',
       properties: {
-        type: { enum: [...new Set(names)] },
+        type: { enum: [...new Set(names)], description: 'Kind of interaction, by number or by name.' },
         timestamp: { type: 'number', description: 'Milliseconds, or below 10^11 seconds, since 1970.' },
         ...Object.fromEntries(own)
       },

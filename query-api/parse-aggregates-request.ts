@@ -4,10 +4,10 @@ import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
 /** Minutes in one answer. */
-const RANGE_MINUTES_MAX = 10
+export const RANGE_MINUTES_MAX = 10
 
-const ACTIONS = ['VIEW', 'BUY'] as const
-const AGGREGATES = ['COUNT', 'SUM_PRICE'] as const
+export const ACTIONS = ['VIEW', 'BUY'] as const
+export const AGGREGATES = ['COUNT', 'SUM_PRICE'] as const
 /** What a request may filter by, in the order in which an answer lists them. */
 const FILTERS = ['origin', 'brand_id', 'category_id'] as const
 

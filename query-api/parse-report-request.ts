@@ -7,7 +7,7 @@ const DEFAULT_MS = 7 * DAY_MS
 /** Longer than the tables keep anything. */
 const WINDOW_DAYS_MAX = 366
 
-const JOURNEY_KINDS = ['stage', 'url'] as const
+export const JOURNEY_KINDS = ['stage', 'url'] as const
 
 export type JourneyKind = typeof JOURNEY_KINDS[number]
 

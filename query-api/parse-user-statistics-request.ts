@@ -3,8 +3,8 @@ import { ParameterFaults, parseText, refuseUnknown, valuesOf } from '../http/ind
 import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
 
-const DAYS_MAX = 90
-const DAYS_DEFAULT = 7
+export const DAYS_MAX = 90
+export const DAYS_DEFAULT = 7
 
 export interface UserStatisticsRequest {
   userId: string

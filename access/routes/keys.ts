@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
-import { tenantOf } from '../../http/index.ts'
+import { jsonAnswer, tenantOf } from '../../http/index.ts'
 import type { FastifyInstance } from 'fastify'
+import type { Operation } from '../../http/index.ts'
 import type { Gate } from '../gate.ts'
 
 const KeysAnswer = Type.Object({
@@ -16,10 +17,18 @@ const KeysAnswer = Type.Object({
   }))
 })
 
+const KEYS_OPERATION: Operation = {
+  id: 'listKeys',
+  tag: 'Administration',
+  summary: 'List the organisation\'s API keys',
+  description: 'Never the secrets. When a key was last used is what the process that answers knows.',
+  answers: { 200: jsonAnswer('The keys, revoked and expired ones too.', KeysAnswer) }
+}
+
 /** `GET /keys`: the keys of the caller's organisation, without anything a key could be made from. */
 export function registerKeys (server: FastifyInstance, gate: Gate): void {
   server.get('/keys', {
-    config: { access: { scope: 'admin' } }, schema: { response: { 200: KeysAnswer } }
+    config: { access: { scope: 'admin' }, operation: KEYS_OPERATION }, schema: { response: { 200: KeysAnswer } }
   }, async (request) => {
     const tenant = tenantOf(request)
     const own = gate.directory.keys.filter(({ organisation }) => organisation === tenant)

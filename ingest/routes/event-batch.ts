@@ -1,7 +1,8 @@
 import { MillraceError } from '../../contract/index.ts'
 import { problemHeaders, tenantOf, toProblem } from '../../http/index.ts'
-import { BATCH_BODY_BYTES_MAX, BATCH_EVENTS_MAX } from '../event-batch.ts'
+import { BATCH_BODY_BYTES_MAX } from '../event-batch.ts'
 import { eventIdentity } from '../event-id.ts'
+import { eventBatchOperation } from '../operations.ts'
 import { toAppendRecord } from '../to-append-record.ts'
 import { countRefusal } from './event.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -10,6 +11,7 @@ import type { RouteAccess } from '../../http/index.ts'
 import type { AppendRecord } from '../../eventlog/index.ts'
 import type { EventBatch } from '../event-batch.ts'
 import type { EventReader } from '../event-reader.ts'
+import type { RouteOperation } from '../operations.ts'
 import type { EncodedStream } from '../to-append-record.ts'
 import type { EventRouteContext } from './event.ts'
 
@@ -19,6 +21,9 @@ export interface EventBatchRoute<E, R> extends EncodedStream<E, R> {
   access: RouteAccess
   /** Schema of one event as this route takes it, for documentation: each is validated by the reader alone. */
   eventSchema: JsonSchema
+  /** An event as this route takes it. */
+  example: unknown
+  operation: RouteOperation
   /** What reads the events of this request. Throws MillraceError where the request as a whole is refused. */
   readerOf: (request: FastifyRequest) => EventReader<E>
 }
@@ -30,20 +35,6 @@ export interface Rejection {
   message: string
 }
 
-const ANSWER_SCHEMA = {
-  type: 'object',
-  properties: {
-    accepted: { type: 'integer', description: 'Events that are durable.' },
-    rejected: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: { index: { type: 'integer' }, code: { type: 'string' }, message: { type: 'string' } }
-      }
-    }
-  }
-}
-
 /**
  * `POST <path>`: answered 200 when every acceptable event is durable; 400 where there were events and none
  * was acceptable; 503 where the log did not confirm all of them: any number may have been stored.
@@ -52,13 +43,10 @@ export function registerEventBatchRoute<E extends { event_id?: string }, R> (
   server: FastifyInstance, context: EventRouteContext, route: EventBatchRoute<E, R>
 ): void {
   const { appender, metrics, nowMs, newEventId } = context
-  const { path, stream, access, eventSchema, readerOf } = route
-  const body = { oneOf: [eventSchema, { type: 'array', items: eventSchema, maxItems: BATCH_EVENTS_MAX }] }
+  const { path, stream, access, readerOf } = route
   server.post(path, {
-    config: { access },
+    config: { access, operation: eventBatchOperation(route) },
     bodyLimit: BATCH_BODY_BYTES_MAX,
-    schema: { body, response: { 200: ANSWER_SCHEMA } },
-    validatorCompiler: () => () => true,
     onError: countRefusal(metrics, stream.name)
   }, async (request, reply) => {
     const timestampMs = nowMs()

@@ -1,13 +1,14 @@
 import { MillraceError, encodeRejected } from '../../contract/index.ts'
 import { requestError, tenantOf } from '../../http/index.ts'
 import { eventIdentity } from '../event-id.ts'
+import { eventOperation } from '../operations.ts'
 import { toAppendRecord } from '../to-append-record.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { JsonSchema } from '../../contract/index.ts'
 import type { RouteAccess } from '../../http/index.ts'
 import type { AppendRecord } from '../../eventlog/index.ts'
 import type { GroupAppender } from '../group-appender.ts'
 import type { IngestMetrics } from '../metrics.ts'
+import type { RouteOperation } from '../operations.ts'
 import type { EncodedStream } from '../to-append-record.ts'
 
 /** What every event route of an ingest server shares. */
@@ -27,6 +28,7 @@ export interface EventRoute<E, R> extends EncodedStream<E, R> {
   answer: { status: 204 } | { status: 202, body: object }
   /** Where the event is not the body, validated by the stream's schema. */
   source?: EventSource<E>
+  operation: RouteOperation
 }
 
 /**
@@ -34,8 +36,6 @@ export interface EventRoute<E, R> extends EncodedStream<E, R> {
  * came, for the dead letters.
  */
 export interface EventSource<E> {
-  /** Schema of the query, for documentation. */
-  querySchema: JsonSchema
   /** Throws MillraceError where the request holds no event. */
   read: (request: FastifyRequest) => E
 }
@@ -64,10 +64,8 @@ export function registerEventRoute<E extends { event_id?: string }, R> (
   }
   const recordOf = source === undefined ? toRecord : toRecordOfAny
   server.post(path, {
-    config: { access },
-    ...(source === undefined
-      ? { schema: { body: stream.eventSchema } }
-      : { schema: { querystring: source.querySchema }, validatorCompiler: () => () => true }),
+    config: { access, operation: eventOperation(route) },
+    schema: source === undefined ? { body: stream.eventSchema } : {},
     onError: countRefusal(metrics, stream.name)
   }, async (request, reply) => {
     await appender.append(stream.topic, recordOf(request))

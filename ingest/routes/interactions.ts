@@ -1,6 +1,7 @@
+import { Type } from 'typebox'
 import { MillraceError } from '../../contract/index.ts'
 import { compileValidator } from '../../http/index.ts'
-import { APP_SCHEMA, INTERACTION_SCHEMA, createInteractionReader } from '../read-interaction.ts'
+import { APP_SCHEMA, INTERACTION_EXAMPLE, INTERACTION_SCHEMA, createInteractionReader } from '../read-interaction.ts'
 import { parseUserAgent } from '../user-agent.ts'
 import { registerEventBatchRoute } from './event-batch.ts'
 import type { FastifyInstance } from 'fastify'
@@ -22,6 +23,13 @@ export function registerInteractionsRoute (
     ...route,
     path: '/interactions/:app',
     eventSchema: INTERACTION_SCHEMA,
+    example: INTERACTION_EXAMPLE,
+    operation: {
+      id: 'sendInteractions',
+      tag: 'Interactions',
+      summary: 'Send interactions of an app',
+      path: Type.Object({ app: Type.Unsafe(APP_SCHEMA) })
+    },
     readerOf: (request) => {
       const { app } = request.params as { app: string }
       const fault = validateApp(app)

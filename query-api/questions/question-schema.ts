@@ -71,4 +71,4 @@ export const questionSchema = Type.Object({
   top: Type.Optional(Type.Object({
     n: Type.Integer({ minimum: 1, maximum: QUESTION_LIMITS.top }), by: Type.Optional(Name)
   }, STRICT))
-}, { ...STRICT, definitions: { condition } })
+}, { ...STRICT, title: 'Question', definitions: { condition } })

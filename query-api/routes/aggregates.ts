@@ -2,6 +2,7 @@ import { clientSignal } from '../client-signal.ts'
 import { parseAggregatesRequest } from '../parse-aggregates-request.ts'
 import { toAggregatesAnswer } from '../queries/aggregates.ts'
 import { tenantOf } from '../../http/index.ts'
+import { AGGREGATES_OPERATION } from '../operations/user-tags.ts'
 import type { AggregatesAnswer } from '../queries/aggregates.ts'
 import type { AggregatesRequest } from '../parse-aggregates-request.ts'
 import type { FastifyInstance } from 'fastify'
@@ -19,7 +20,7 @@ export interface AggregatesOptions {
  */
 export function registerAggregates (server: FastifyInstance, { aggregates }: AggregatesOptions): void {
   server.post<{ Querystring: RawQuery }>('/aggregates', {
-    config: { access: { scope: 'query' } }
+    config: { access: { scope: 'query' }, operation: AGGREGATES_OPERATION }
   }, async (request, reply) => {
     const aggregatesRequest = parseAggregatesRequest(request.query)
     const { fromMs, toMs } = aggregatesRequest.timeRange

@@ -2,6 +2,7 @@ import { clientSignal } from '../client-signal.ts'
 import { parseAnalyticsRequest } from '../parse-analytics-request.ts'
 import { prefersJson } from '../prefers-json.ts'
 import { tenantOf } from '../../http/index.ts'
+import { ANALYTICS_OPERATION } from '../operations/systems.ts'
 import type { AnalyticsAnswer } from '../queries/analytics.ts'
 import type { AnalyticsRequest } from '../parse-analytics-request.ts'
 import type { FastifyInstance } from 'fastify'
@@ -19,7 +20,7 @@ export interface AnalyticsOptions {
  * names.
  */
 export function registerAnalytics (server: FastifyInstance, { analytics }: AnalyticsOptions): void {
-  const config = { access: { scope: 'query' as const } }
+  const config = { access: { scope: 'query' as const }, operation: ANALYTICS_OPERATION }
   server.get<{ Querystring: RawQuery }>('/analytics', { config }, async (request, reply) => {
     const read = { tenant: tenantOf(request), request: parseAnalyticsRequest(request.query) }
     const answer = await analytics.read(read, clientSignal(reply))

@@ -5,6 +5,7 @@ import { elements } from '../reports/elements.ts'
 import { pages, urlJourney } from '../reports/pages.ts'
 import { parseJourneyRequest, parseReportRequest } from '../parse-report-request.ts'
 import { tenantOf } from '../../http/index.ts'
+import { REPORT_OPERATIONS } from '../operations/reports.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
 import type { Report } from '../reports/report.ts'
@@ -22,7 +23,7 @@ interface ReportRoute {
   Querystring: RawQuery
 }
 
-const REPORTS: Readonly<Record<string, Report>> = {
+const REPORTS: Readonly<Record<Exclude<keyof typeof REPORT_OPERATIONS, 'journey'>, Report>> = {
   stages,
   'stages/time': stageTimes,
   elements,
@@ -40,16 +41,18 @@ const JOURNEYS = { stage: stageJourney, url: urlJourney } as const
  * well, `stage` by default.
  */
 export function registerAppReports (server: FastifyInstance, { reports, now }: AppReportsOptions): void {
-  const config = { access: { scope: 'query' as const } }
+  const access = { scope: 'query' as const }
   const read = (request: FastifyRequest, reply: FastifyReply, report: Report, asked: ReportRequest) => {
     return reports.read({ tenant: tenantOf(request), request: asked, report }, clientSignal(reply))
   }
   for (const [path, report] of Object.entries(REPORTS)) {
-    server.get<ReportRoute>(`/apps/:app/${path}`, { config }, async (request, reply) => {
+    const operation = REPORT_OPERATIONS[path as keyof typeof REPORTS]
+    server.get<ReportRoute>(`/apps/:app/${path}`, { config: { access, operation } }, async (request, reply) => {
       return await read(request, reply, report, parseReportRequest(request.params.app, request.query, now()))
     })
   }
-  server.get<ReportRoute>('/apps/:app/journey', { config }, async (request, reply) => {
+  const operation = REPORT_OPERATIONS.journey
+  server.get<ReportRoute>('/apps/:app/journey', { config: { access, operation } }, async (request, reply) => {
     const { kind, ...asked } = parseJourneyRequest(request.params.app, request.query, now())
     return await read(request, reply, JOURNEYS[kind], asked)
   })

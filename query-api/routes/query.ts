@@ -8,6 +8,7 @@ import { QUESTION_LIMITS } from '../questions/question.ts'
 import { questionSchema } from '../questions/question-schema.ts'
 import { canonicalText, openSavedQuestion, questionEtag, saveQuestion } from '../questions/saved-question.ts'
 import { COMPLETE_UP_TO_HEADER } from '../questions/watermark.ts'
+import { ASK_OPERATION, ASK_SAVED_OPERATION, SAVE_QUESTION_OPERATION } from '../operations/questions.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Cell } from '../questions/answer.ts'
 import type { Ask, Asked } from '../questions/ask.ts'
@@ -28,7 +29,7 @@ export interface QueryOptions {
  * answers 304 while nothing more of the stream was stored.
  */
 export function registerQuery (server: FastifyInstance, { questions, watermark, now }: QueryOptions): void {
-  const config = { access: { scope: 'query' as const } }
+  const access = { scope: 'query' as const }
   const ask = async (
     input: QuestionInput, mediaType: MediaType, request: FastifyRequest, reply: FastifyReply
   ): Promise<FastifyReply> => {
@@ -39,20 +40,23 @@ export function registerQuery (server: FastifyInstance, { questions, watermark, 
     return sendAnswer(reply, mediaType, input.stream, await questions.read(read, clientSignal(reply)))
   }
   const body = {
-    config,
     bodyLimit: QUESTION_LIMITS.bodyBytes,
     schema: { body: questionSchema },
     preValidation: async (request: FastifyRequest) => refuseDeep(request.body)
   }
-  server.post<{ Body: QuestionInput }>('/query', body, async (request, reply) => {
+  server.post<{ Body: QuestionInput }>('/query', { ...body, config: { access, operation: ASK_OPERATION } }, async (request, reply) => {
     return ask(request.body, negotiate(request.headers.accept), request, reply)
   })
-  server.post<{ Body: QuestionInput }>('/queries', body, async (request, reply) => {
+  server.post<{ Body: QuestionInput }>('/queries', {
+    ...body, config: { access, operation: SAVE_QUESTION_OPERATION }
+  }, async (request, reply) => {
     parseQuestion(request.body)
     const id = saveQuestion(request.body)
     return reply.header('Location', `/query/${id}`).send({ id, url: `/query/${id}` })
   })
-  server.get<{ Params: { id: string } }>('/query/:id', { config }, async (request, reply) => {
+  server.get<{ Params: { id: string } }>('/query/:id', {
+    config: { access, operation: ASK_SAVED_OPERATION }
+  }, async (request, reply) => {
     const input = validInput(openSavedQuestion(request.params.id), request)
     const mediaType = negotiate(request.headers.accept)
     parseQuestion(input)

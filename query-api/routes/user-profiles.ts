@@ -1,6 +1,7 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseProfileRequest } from '../parse-profile-request.ts'
 import { tenantOf } from '../../http/index.ts'
+import { PROFILE_OPERATION } from '../operations/user-tags.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Profile } from '../queries/profiles.ts'
 import type { ProfileRequest } from '../parse-profile-request.ts'
@@ -23,7 +24,7 @@ interface UserProfilesRoute {
  */
 export function registerUserProfiles (server: FastifyInstance, { profiles }: UserProfilesOptions): void {
   server.post<UserProfilesRoute>('/user_profiles/:cookie', {
-    config: { access: { scope: 'query' } }
+    config: { access: { scope: 'query' }, operation: PROFILE_OPERATION }
   }, async (request, reply) => {
     const profileRequest = parseProfileRequest(request.params.cookie, request.query)
     const { cookie, timeRange, limit } = profileRequest

@@ -1,6 +1,7 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseUserStatisticsRequest } from '../parse-user-statistics-request.ts'
 import { tenantOf } from '../../http/index.ts'
+import { USER_STATISTICS_OPERATION } from '../operations/systems.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
 import type { SharedRead } from '../shared-read.ts'
@@ -28,7 +29,7 @@ interface UserStatisticsRoute {
 export function registerUserStatistics (
   server: FastifyInstance, { userStatistics, now }: UserStatisticsOptions
 ): void {
-  const config = { access: { scope: 'query' as const } }
+  const config = { access: { scope: 'query' as const }, operation: USER_STATISTICS_OPERATION }
   server.get<UserStatisticsRoute>('/user/:user_id', { config }, async (request, reply) => {
     const statisticsRequest = parseUserStatisticsRequest(request.params.user_id, request.query, now())
     const read = { tenant: tenantOf(request), request: statisticsRequest }

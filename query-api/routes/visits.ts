@@ -2,6 +2,7 @@ import { clientSignal } from '../client-signal.ts'
 import { parseVisitsRequest } from '../parse-visits-request.ts'
 import { visits as stream } from '../../contract/index.ts'
 import { tenantOf } from '../../http/index.ts'
+import { VISITS_OPERATION } from '../operations/systems.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
 import type { SharedRead } from '../shared-read.ts'
@@ -20,7 +21,8 @@ export interface VisitsOptions {
  * order of their bytes, timeframes ascending; buckets and pages without visits are left out.
  */
 export function registerVisits (server: FastifyInstance, { visits, now }: VisitsOptions): void {
-  const config = { access: { scope: 'query' as const, keyRequired: stream.keyRequired === true } }
+  const access = { scope: 'query' as const, keyRequired: stream.keyRequired === true }
+  const config = { access, operation: VISITS_OPERATION }
   server.get<{ Querystring: RawQuery }>('/visits', { config }, async (request, reply) => {
     const read = { tenant: tenantOf(request), request: parseVisitsRequest(request.query, now()) }
     const body = await visits.read(read, clientSignal(reply))

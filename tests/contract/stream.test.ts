@@ -134,7 +134,8 @@ const DECLARATION = {
   subject: 'who',
   dimensions: [],
   measures: ['weight'],
-  tables: { raw: 'things' }
+  tables: { raw: 'things' },
+  example: {}
 }
 
 describe('defineStream', () => {

@@ -9,7 +9,8 @@ export const analytics = defineStream<AnalyticsEvent, AnalyticsEventRecord>({
   subject: 'user',
   dimensions: ['event'],
   measures: [],
-  tables: { raw: 'analytics' }
+  tables: { raw: 'analytics' },
+  example: { timestamp: '2026-03-22T12:15:00Z', user: 'u1', event: 'click' }
 })
 
 export type { AnalyticsEvent, AnalyticsEventRecord } from './types.ts'

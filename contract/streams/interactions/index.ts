@@ -25,7 +25,16 @@ export const interactions = defineStream<Interaction, InteractionRecord>({
       session_start: { required: [], optional: ['device', 'browser', 'os', 'referrer'] }
     }
   },
-  tables: { raw: 'interactions', bySubject: 'interactions_by_device' }
+  tables: { raw: 'interactions', bySubject: 'interactions_by_device' },
+  example: {
+    timestamp: '2026-03-22T12:15:00Z',
+    app: 'shop',
+    type: 'funnel_change',
+    device_id: 'd1',
+    elapsed_time: 12.5,
+    action: 'onClick',
+    entered: 'checkout'
+  }
 })
 
 export type { Interaction, InteractionRecord } from './types.ts'

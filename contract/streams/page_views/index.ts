@@ -9,7 +9,8 @@ export const pageViews = defineStream<PageView, PageViewRecord>({
   subject: 'user_id',
   dimensions: ['name'],
   measures: [],
-  tables: { raw: 'page_views', bySubject: 'page_views_by_user' }
+  tables: { raw: 'page_views', bySubject: 'page_views_by_user' },
+  example: { user_id: 'u1', name: '/home', timestamp: '2026-03-22T12:15:00Z' }
 })
 
 export type { PageView, PageViewRecord } from './types.ts'

@@ -10,7 +10,16 @@ export const userTags = defineStream<UserTag, UserTagRecord>({
   dimensions: ['country', 'device', 'action', 'origin', 'brand_id', 'category_id'],
   measures: ['price'],
   tables: { raw: 'user_tags', bySubject: 'user_tags_by_cookie', byMinute: 'user_tags_by_minute' },
-  rollup: { dimensions: ['action', 'origin', 'brand_id', 'category_id'], sums: ['price'] }
+  rollup: { dimensions: ['action', 'origin', 'brand_id', 'category_id'], sums: ['price'] },
+  example: {
+    time: '2026-03-22T12:15:00.000Z',
+    cookie: '9WkYGxkiXBfpMIjBGURC',
+    country: 'CL',
+    device: 'MOBILE',
+    action: 'VIEW',
+    origin: 'CAMPAIGN_321',
+    product_info: { product_id: 12486, brand_id: 'Ebros_Gift', category_id: 'Trousers', price: 28969 }
+  }
 })
 
 export type { UserTag, UserTagRecord } from './types.ts'

@@ -12,7 +12,8 @@ export const visits = defineStream<Visit, VisitRecord>({
   keyRequired: true,
   tables: { raw: 'visits', byMinute: 'visits_by_minute' },
   rawRetention: 'rollup',
-  rollup: { dimensions: ['pageUrl'], sums: [] }
+  rollup: { dimensions: ['pageUrl'], sums: [] },
+  example: { identifier: 'i1', pageUrl: 'https://shop.example/cart', visitedAt: '2026-03-22T12:15:00Z' }
 })
 
 export type { Visit, VisitRecord } from './types.ts'
