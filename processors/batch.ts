@@ -1,6 +1,7 @@
 import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, toDateTime } from '../contract/index.ts'
-import type { Decoded, RecordPosition, Row, Stream, UndecodableReason } from '../contract/index.ts'
+import type { Row, Stream, UndecodableReason } from '../contract/index.ts'
 import type { LogRecord } from '../eventlog/index.ts'
+import type { StoredId } from './stored-ids.ts'
 
 /** Records `[start, end)` of one partition: what is inserted at once, under one token. */
 export interface Batch {
@@ -20,11 +21,18 @@ export interface DeadLetter {
   detail: string
 }
 
-/** What becomes of the records of a batch: every one is in `rows` or in `deadLetters`. */
+/** What becomes of the records of a batch: each is in `rows` or `deadLetters`, or counted as dropped. */
 export interface BatchContent {
   rows: Row[]
   deadLetters: DeadLetter[]
+  /** Records that are left out, by reason. */
+  dropped: Record<DropReason, number>
+  /** Those of the rows that may come again. */
+  storedIds: StoredId[]
 }
+
+/** Why a sound record is not stored: another copy is, or its subject was erased. */
+export type DropReason = 'duplicates' | 'erased'
 
 /**
  * Name of a batch's inserts: a table that has seen it drops the insert. It names the records, by position and
@@ -35,31 +43,14 @@ export function batchToken ({ topic, partition, start, end, records }: Batch): s
   return `${topic}-${partition}-${start}-${end}-${records[0]?.timestampMs ?? 0}`
 }
 
-/** Sorts the decoded records of a batch, in order, into rows and dead letters. */
-export function sortRecords (
-  stream: Stream, batch: Batch, decoded: ReadonlyArray<Decoded<Row>>
-): BatchContent {
-  const content: BatchContent = { rows: [], deadLetters: [] }
-  batch.records.forEach((record, index) => {
-    const result = decoded[index] as Decoded<Row>
-    if (!result.ok) {
-      content.deadLetters.push({ record, reason: result.reason, detail: result.detail })
-      return
-    }
-    const fault = recordFault(stream, result.record, record)
-    if (fault !== undefined) {
-      content.deadLetters.push({ record, reason: 'invalid_record', detail: fault })
-      return
-    }
-    content.rows.push(stream.toRow(result.record, positionOf(batch, record)))
-  })
-  return content
+export function emptyContent (): BatchContent {
+  return { rows: [], deadLetters: [], dropped: { duplicates: 0, erased: 0 }, storedIds: [] }
 }
 
 /** The content of a batch whose one record ClickHouse refuses. */
 export function refusedContent (batch: Batch, detail: string): BatchContent {
   const deadLetters = batch.records.map((record) => ({ record, reason: 'refused_by_storage' as const, detail }))
-  return { rows: [], deadLetters }
+  return { ...emptyContent(), deadLetters }
 }
 
 /** The row of `dead_letters`; key and value travel as base64, since JSON cannot carry any bytes. */
@@ -92,26 +83,11 @@ export function ledgerRow (stream: Stream, batch: Batch, content: BatchContent):
     token: batchToken(batch),
     stored: content.rows.length,
     dead_lettered: content.deadLetters.length,
-    duplicates: 0,
-    erased: 0,
+    duplicates: content.dropped.duplicates,
+    erased: content.dropped.erased,
     first_received_at: storableTime(arrivals.reduce((least, ms) => Math.min(least, ms))),
     last_received_at: storableTime(arrivals.reduce((most, ms) => Math.max(most, ms)))
   }
-}
-
-function positionOf ({ partition }: Batch, { offset, timestampMs }: LogRecord): RecordPosition {
-  return { partition, offset, receivedAtMs: timestampMs }
-}
-
-/** What no table could hold, though it is valid Avro: only a foreign producer writes such records. */
-function recordFault (stream: Stream, record: Row, { timestampMs }: LogRecord): string | undefined {
-  if (!isStorableTime(record[stream.eventTime] as number)) return `${stream.eventTime} is outside its range`
-  if (!isStorableTime(timestampMs)) return 'the time of arrival is outside its range'
-  return undefined
-}
-
-function isStorableTime (ms: number): boolean {
-  return ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX
 }
 
 /** ClickHouse's text of an arrival, held to its range so that a foreign record's books can be stored. */

@@ -30,6 +30,17 @@ export const processorSettings = {
     maximum: 1000,
     description: 'Inserts at once; `start` takes 1 for the embedded ClickHouse, to leave cores to the requests.'
   }),
+  DUPLICATE_WINDOW_MS: Type.Integer({
+    default: 600_000,
+    minimum: 0,
+    maximum: 86_400_000,
+    description: 'Two events of one subject with one event_id are stored once if they arrive so close; 0: never.'
+  }),
+  DUPLICATE_IDS_MAX: Type.Integer({
+    default: 200_000,
+    minimum: 1_000,
+    description: 'Ids of clients that a processor remembers for each partition; older ones are read from the table.'
+  }),
   RETRY_MS_MAX: Type.Integer({
     default: 10_000,
     minimum: 10,
@@ -45,6 +56,7 @@ export const processorSettings = {
 export interface ProcessorConfig {
   group: string
   batch: BatchLimits
+  duplicates: DuplicateLimits
   insertsMax: number
   retryMsMax: number
   stallMsMax: number
@@ -57,11 +69,19 @@ export interface BatchLimits {
   ageMsMax: number
 }
 
+/** Which copies of an event are found, and how many ids are in memory for that. */
+export interface DuplicateLimits {
+  windowMs: number
+  /** For each partition. */
+  idsMax: number
+}
+
 /** The processors' slice of a validated environment. */
 export function processorConfig (env: Static<TObject<typeof processorSettings>>): ProcessorConfig {
   return {
     group: env.PROCESSOR_GROUP,
     batch: { rowsMax: env.BATCH_ROWS_MAX, bytesMax: env.BATCH_BYTES_MAX, ageMsMax: env.BATCH_AGE_MS_MAX },
+    duplicates: { windowMs: env.DUPLICATE_WINDOW_MS, idsMax: env.DUPLICATE_IDS_MAX },
     insertsMax: env.INSERTS_MAX,
     retryMsMax: env.RETRY_MS_MAX,
     stallMsMax: env.STALL_MS_MAX

@@ -8,6 +8,8 @@ import type { Registry } from 'prom-client'
 export interface ProcessorMetrics {
   stored: Counter<'stream'>
   deadLettered: Counter<'stream' | 'reason'>
+  duplicates: Counter<'stream'>
+  idReads: Counter<'stream' | 'kind'>
   missing: Counter<'topic'>
   retries: Counter<'topic'>
   batchRecords: Histogram<'stream'>
@@ -28,6 +30,18 @@ export function createProcessorMetrics (registry: Registry): ProcessorMetrics {
       name: 'millrace_events_dead_lettered_total',
       help: 'Records that could not be stored as rows and were kept as dead letters.',
       labelNames: ['stream', 'reason'],
+      registers
+    }),
+    duplicates: new Counter({
+      name: 'millrace_events_duplicate_total',
+      help: 'Events that were dropped because another copy with the same event_id is stored.',
+      labelNames: ['stream'],
+      registers
+    }),
+    idReads: new Counter({
+      name: 'millrace_duplicate_reads_total',
+      help: 'Reads of a table for ids: recover fills the memory of a partition, find looks up what is not in it.',
+      labelNames: ['stream', 'kind'],
       registers
     }),
     missing: new Counter({

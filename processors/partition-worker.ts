@@ -1,28 +1,31 @@
 /**
  * The delivery protocol of one partition, from the moment it is given to this process until it is taken away.
- * What it guarantees: every record of the log is stored as a row or as a dead letter, exactly once, whatever
- * dies when.
+ * What it guarantees: every record of the log is stored as a row or as a dead letter, or counted as dropped,
+ * exactly once, whatever dies when.
  *
  * With c the committed offset: 1. read: the records `[c, m)` of one read are the batch; 2. commit c with
- * metadata "pending m": a fenced owner fails here and stops; 3. insert rows, dead letters and the ledger's
- * row under a token that names the batch; 4. commit m. Whoever finds "pending m" redoes `[c, m)` under the
- * same token, so what had landed is dropped and what had not is completed. A batch that ClickHouse refuses
- * has stored nothing: it is cut in half by going back to step 2 with a smaller m, until the refused record
- * stands alone and is dead-lettered.
+ * metadata "pending m": a fenced owner fails here and stops; 3. sort the records, and insert rows, dead
+ * letters and the ledger's row under a token that names the batch; 4. commit m. Whoever finds "pending m"
+ * redoes `[c, m)` under the same token, so what had landed is dropped and what had not is completed. A batch
+ * that ClickHouse refuses has stored nothing: it is cut in half by going back to step 2 with a smaller m,
+ * until the refused record stands alone and is dead-lettered.
  *
  * Decided elsewhere: who owns a partition and who is fenced (eventlog), what a token does (clickhouse).
  */
 import pRetry from 'p-retry'
 import { FencedError } from '../eventlog/index.ts'
+import { KnownIds } from './known-ids.ts'
 import { NOTHING_PENDING, formatPending, parsePending } from './pending.ts'
 import { RefusedRowsError } from './sink.ts'
-import { batchToken, deadLetterRow, ledgerRow, refusedContent, sortRecords } from './batch.ts'
+import { batchToken, deadLetterRow, ledgerRow, refusedContent } from './batch.ts'
+import { identitiesToFind, readRecords, sortRecords } from './sort-records.ts'
 import type { LogRecord, PartitionSession } from '../eventlog/index.ts'
 import type { RecordDecoder, Row, Stream } from '../contract/index.ts'
 import type { Batch, BatchContent } from './batch.ts'
-import type { BatchLimits } from './config.ts'
+import type { BatchLimits, DuplicateLimits } from './config.ts'
 import type { PendingBatch } from './pending.ts'
 import type { Sink } from './sink.ts'
+import type { StoredIds } from './stored-ids.ts'
 
 const RETRY_MS_MIN = 100
 
@@ -36,14 +39,35 @@ export interface WorkerObserver {
   missing: (gap: { topic: string, partition: number, from: number, to: number }) => void
 }
 
+/** Where a batch goes; without a table for its books, dead letters and ledger are left out. */
+export interface DeliveryTables {
+  rows: string
+  books?: { deadLetters: string, batches: string }
+}
+
 export interface WorkerOptions {
   session: PartitionSession
   stream: Stream
   decoder: RecordDecoder<Row>
   sink: Sink
+  tables: DeliveryTables
+  /** What `tables.rows` holds. */
+  storedIds: StoredIds
   limits: BatchLimits
+  duplicates: DuplicateLimits
   retryMsMax: number
   observer: WorkerObserver
+}
+
+/** A worker and what it keeps from one batch to the next. */
+interface Work extends WorkerOptions {
+  knownIds: KnownIds
+}
+
+/** A batch that was announced, and what was said about it. */
+interface Announced {
+  batch: Batch
+  pending: PendingBatch
 }
 
 /**
@@ -51,13 +75,15 @@ export interface WorkerOptions {
  * rejects on a broken invariant, after which the partition may be taken up again from what is committed.
  */
 export async function runPartitionWorker (options: WorkerOptions): Promise<void> {
-  const { session } = options
+  const { session, storedIds, duplicates } = options
+  const { partition, signal } = session
+  const knownIds = new KnownIds({ storedIds, partition, idsMax: duplicates.idsMax, signal })
   try {
     const { offset, metadata } = session.committed
     let start = offset
     let pending = parsePending(metadata)
     while (!session.signal.aborted) {
-      start = await deliverNext(options, start, pending)
+      start = await deliverNext({ ...options, knownIds }, start, pending)
       pending = undefined
     }
   } catch (error) {
@@ -69,20 +95,22 @@ export async function runPartitionWorker (options: WorkerOptions): Promise<void>
 
 /** Delivers one batch from `start` on; the offset after it. */
 async function deliverNext (
-  options: WorkerOptions, start: number, pending: PendingBatch | undefined
+  work: Work, start: number, known: PendingBatch | undefined
 ): Promise<number> {
-  const { session, observer } = options
-  const batch = pending === undefined
-    ? await readBatch(options, start)
-    : await readPendingBatch(options, start, pending.end)
+  const { session, observer, duplicates, knownIds } = work
+  const batch = known === undefined
+    ? await readBatch(work, start)
+    : await readPendingBatch(work, start, known.end)
   if (batch === undefined) return start
   const first = batch.records[0]?.offset ?? batch.end
   if (first > start) {
     observer.missing({ topic: session.topic, partition: session.partition, from: start, to: first })
   }
-  if (pending === undefined) await commit(options, start, { end: batch.end })
-  const landed = await landShrinking(options, batch, pending?.refusal)
-  await commit(options, landed.batch.end)
+  const pending = known ?? { end: batch.end, windowMs: duplicates.windowMs }
+  if (known === undefined) await commit(work, start, pending)
+  const landed = await landShrinking(work, { batch, pending })
+  await commit(work, landed.batch.end)
+  knownIds.remember(landed.content.storedIds)
   observer.stored(landed.batch, landed.content)
   return landed.batch.end
 }
@@ -123,28 +151,33 @@ async function read (
 
 /** Step 3, with a smaller batch each time that storage refuses one; what landed in the end. */
 async function landShrinking (
-  options: WorkerOptions, wanted: Batch, knownRefusal: string | undefined
+  work: Work, announced: Announced
 ): Promise<{ batch: Batch, content: BatchContent }> {
-  let batch = wanted
-  let refusal = knownRefusal
+  let { batch, pending } = announced
   while (true) {
-    const content = refusal === undefined ? await sortBatch(options, batch) : refusedContent(batch, refusal)
-    const refused = await insertRows(options, batch, content)
+    const content = pending.refusal === undefined
+      ? await sortBatch(work, { batch, pending })
+      : refusedContent(batch, pending.refusal)
+    const refused = await insertRows(work, batch, content)
     if (refused === undefined) {
-      await insertBooks(options, batch, content)
+      await insertBooks(work, batch, content)
       return { batch, content }
     }
-    if (batch.records.length === 1) refusal = refused.message
+    if (batch.records.length === 1) pending = { ...pending, refusal: refused.message }
     else batch = firstHalf(batch)
-    await commit(options, batch.start, { end: batch.end, ...(refusal === undefined ? {} : { refusal }) })
+    pending = { ...pending, end: batch.end }
+    await commit(work, batch.start, pending)
   }
 }
 
-async function sortBatch (options: WorkerOptions, batch: Batch): Promise<BatchContent> {
-  const { stream, decoder } = options
+async function sortBatch (work: Work, { batch, pending }: Announced): Promise<BatchContent> {
+  const { stream, decoder, knownIds } = work
+  const { windowMs } = pending
   const values = batch.records.map((record) => record.value)
-  const decoded = await retry(options, () => decoder.decode(values))
-  return sortRecords(stream, batch, decoded)
+  const read = readRecords(stream, batch, await retry(work, () => decoder.decode(values)))
+  const toFind = windowMs > 0 ? identitiesToFind(read) : []
+  const storedAt = await retry(work, () => knownIds.find(toFind, { below: batch.start, windowMs }))
+  return sortRecords(stream, batch, read, { storedAt, windowMs, isErased: () => false })
 }
 
 /** Inserts the rows of a batch; the error where storage refuses one of them, and then none is stored. */
@@ -152,7 +185,7 @@ async function insertRows (
   options: WorkerOptions, batch: Batch, { rows }: BatchContent
 ): Promise<RefusedRowsError | undefined> {
   try {
-    await insert(options, batch, options.stream.tables.raw, rows)
+    await insert(options, batch, options.tables.rows, rows)
   } catch (error) {
     if (error instanceof RefusedRowsError) return error
     throw error
@@ -161,11 +194,12 @@ async function insertRows (
 
 /** The dead letters, and last the ledger's row, which says that the batch is whole. */
 async function insertBooks (options: WorkerOptions, batch: Batch, content: BatchContent): Promise<void> {
-  const { stream } = options
+  const { stream, tables: { books } } = options
+  if (books === undefined) return
   const deadLetters = content.deadLetters.map((letter) => deadLetterRow(stream, batch, letter))
-  await insert(options, batch, 'dead_letters', deadLetters)
-  const books = batch.records.length === 0 ? [] : [ledgerRow(stream, batch, content)]
-  await insert(options, batch, 'batches', books)
+  await insert(options, batch, books.deadLetters, deadLetters)
+  const ledger = batch.records.length === 0 ? [] : [ledgerRow(stream, batch, content)]
+  await insert(options, batch, books.batches, ledger)
 }
 
 async function insert (

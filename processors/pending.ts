@@ -6,6 +6,11 @@ export interface PendingBatch {
   /** Offset after the last record of the batch. */
   end: number
   /**
+   * Duplicates are looked for within so many milliseconds: a setting, which may be another one at the redo.
+   * Absent, as before duplicates were looked for: 0, not at all.
+   */
+  windowMs: number
+  /**
    * Why ClickHouse refuses the one record of this batch; it goes to the dead letters. Kept here so that a
    * redo decides the same, even if ClickHouse would take the record by then.
    */
@@ -18,9 +23,8 @@ const REFUSAL_LENGTH_MAX = 200
 /** The metadata of a partition whose last batch is complete. */
 export const NOTHING_PENDING = ''
 
-export function formatPending ({ end, refusal }: PendingBatch): string {
-  const kept = refusal?.slice(0, REFUSAL_LENGTH_MAX)
-  return JSON.stringify(kept === undefined ? { end } : { end, refusal: kept })
+export function formatPending ({ end, windowMs, refusal }: PendingBatch): string {
+  return JSON.stringify({ end, windowMs, refusal: refusal?.slice(0, REFUSAL_LENGTH_MAX) })
 }
 
 /**
@@ -29,7 +33,11 @@ export function formatPending ({ end, refusal }: PendingBatch): string {
  */
 export function parsePending (metadata: string): PendingBatch | undefined {
   if (metadata === NOTHING_PENDING) return undefined
-  const pending = JSON.parse(metadata) as Partial<PendingBatch>
-  if (!Number.isSafeInteger(pending.end)) throw new Error(`Committed metadata is not ours: ${metadata}`)
-  return pending as PendingBatch
+  const { end, windowMs = 0, refusal } = JSON.parse(metadata) as Partial<PendingBatch>
+  if (!isInteger(end) || !isInteger(windowMs)) throw new Error(`Committed metadata is not ours: ${metadata}`)
+  return refusal === undefined ? { end, windowMs } : { end, windowMs, refusal }
+}
+
+function isInteger (value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }

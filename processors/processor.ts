@@ -8,6 +8,7 @@ import type { ProcessorConfig } from './config.ts'
 import type { ProcessorMetrics } from './metrics.ts'
 import type { WorkerObserver } from './partition-worker.ts'
 import type { Sink } from './sink.ts'
+import type { StoredIds } from './stored-ids.ts'
 
 /** Milliseconds between two looks at how far the processors are behind. */
 const LAG_INTERVAL_MS = 2_000
@@ -24,6 +25,7 @@ export interface ProcessorOptions {
   streams: readonly Stream[]
   registry?: SchemaRegistry
   sink: Sink
+  storedIdsOf: (stream: Stream) => StoredIds
   config: ProcessorConfig
   metrics: Registry
   log: ProcessorLog
@@ -55,7 +57,12 @@ export async function startProcessor (options: ProcessorOptions): Promise<Proces
   const stalls = new Map<string, Stall>()
   const observer = observe({ metrics, stalls, log, now })
   const byTopic = new Map(streams.map((stream) => {
-    return [stream.topic, { stream, decoder: createDecoder(stream, options.registry) }]
+    return [stream.topic, {
+      stream,
+      decoder: createDecoder(stream, options.registry),
+      tables: { rows: stream.tables.raw, books: { deadLetters: 'dead_letters', batches: 'batches' } },
+      storedIds: countReads(options.storedIdsOf(stream), { metrics, stream })
+    }]
   }))
   const consumer = await eventLog.consume({
     group: config.group,
@@ -71,6 +78,7 @@ export async function startProcessor (options: ProcessorOptions): Promise<Proces
           session,
           sink: options.sink,
           limits: config.batch,
+          duplicates: config.duplicates,
           retryMsMax: config.retryMsMax,
           observer
         })
@@ -112,6 +120,7 @@ function observe ({ metrics, stalls, log, now }: ObserveOptions): WorkerObserver
       stalls.delete(partitionKey(batch))
       const stream = batch.topic
       metrics.stored.inc({ stream }, content.rows.length)
+      metrics.duplicates.inc({ stream }, content.dropped.duplicates)
       metrics.batchRecords.observe({ stream }, batch.records.length)
       const oldest = batch.records[0]
       if (oldest !== undefined) metrics.storeDelay.observe({ stream }, (now() - oldest.timestampMs) / 1000)
@@ -130,6 +139,21 @@ function observe ({ metrics, stalls, log, now }: ObserveOptions): WorkerObserver
     missing: ({ topic, partition, from, to }) => {
       metrics.missing.inc({ topic }, to - from)
       log.error({ topic, partition, from, to }, 'the log deleted records before they were stored')
+    }
+  }
+}
+
+function countReads (
+  storedIds: StoredIds, { metrics, stream: { name: stream } }: { metrics: ProcessorMetrics, stream: Stream }
+): StoredIds {
+  return {
+    newest: (...options) => {
+      metrics.idReads.inc({ stream, kind: 'recover' })
+      return storedIds.newest(...options)
+    },
+    find: (...options) => {
+      metrics.idReads.inc({ stream, kind: 'find' })
+      return storedIds.find(...options)
     }
   }
 }

@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client'
 import { clickHouseSettings } from '../../clickhouse/index.ts'
-import { createClickHouseSink, processorConfig, processorSettings, startProcessor } from '../../processors/index.ts'
+import {
+  createClickHouseSink, createClickHouseStoredIds, processorConfig, processorSettings, startProcessor
+} from '../../processors/index.ts'
 import { defineRole, opening } from '../role.ts'
 import { clickHouseCheck, openLogPart, openWriteClient } from '../parts.ts'
 import { eventLogSettings } from '../../eventlog/index.ts'
@@ -26,6 +28,7 @@ export const processorsRole = defineRole({
       streams,
       ...(schemaRegistry === undefined ? {} : { registry: schemaRegistry }),
       sink: createClickHouseSink(client, config.insertsMax),
+      storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
       config,
       metrics: registry,
       log,

@@ -1,28 +1,21 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createDecoder, createEncoder, streams, userTags } from '../../contract/index.ts'
+import { createDecoder, streams } from '../../contract/index.ts'
 import { LogUnavailableError } from '../../eventlog/index.ts'
 import { runPartitionWorker } from '../../processors/index.ts'
 import { Crash, PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
-import type { RecordEncoder, Row, Stream, UserTagRecord } from '../../contract/index.ts'
+import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
+import { createUserTagRecords } from './user-tag-records.ts'
+import type { Row, Stream } from '../../contract/index.ts'
 import type { PartitionSession } from '../../eventlog/index.ts'
 import type { WorkerObserver } from '../../processors/index.ts'
+import type { UserTagRecords } from './user-tag-records.ts'
 
 const stream = streams[0] as Stream
-let encoder: RecordEncoder<UserTagRecord>
-beforeAll(async () => { encoder = await createEncoder(userTags) })
+let records: UserTagRecords
+beforeAll(async () => { records = await createUserTagRecords() })
 
-function eventBytes (number: number): Buffer {
-  return encoder.encode(userTags.toRecord({
-    time: '2022-03-22T12:15:00.000Z',
-    cookie: 'c',
-    country: 'CL',
-    device: 'PC',
-    action: 'VIEW',
-    origin: 'o',
-    product_info: { product_id: number, brand_id: 'b', category_id: 'c', price: 1 }
-  }, { tenant: 'default', eventId: String(number), eventIdOrigin: 'SERVER' }))
-}
+const eventBytes = (number: number): Buffer => records.bytes({ eventId: String(number) })
 
 function partitionOf (count: number): PartitionDouble {
   const partition = new PartitionDouble()
@@ -30,6 +23,7 @@ function partitionOf (count: number): PartitionDouble {
   return partition
 }
 
+const TABLES = { rows: 'user_tags', books: { deadLetters: 'dead_letters', batches: 'batches' } }
 const silent: WorkerObserver = { stored: () => {}, retrying: () => {}, missing: () => {} }
 
 interface RunOptions {
@@ -45,7 +39,10 @@ async function run ({ session, sink, rowsMax = 4, observer = {} }: RunOptions): 
     stream,
     decoder: createDecoder(stream),
     sink,
+    tables: TABLES,
+    storedIds: new MemoryStoredIds({ rows: () => sink.rows('user_tags'), subject: 'cookie' }),
     limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
+    duplicates: { windowMs: 600_000, idsMax: 1_000 },
     retryMsMax: 1,
     observer: { ...silent, ...observer }
   })
@@ -72,7 +69,7 @@ test('every record is stored in order, and each batch is announced before it is 
   await run({ session: partition.open(), sink })
   expect(idsOf(sink.rows('user_tags'))).toEqual(upTo(10))
   expect(partition.commits.slice(0, 3)).toEqual([
-    { offset: 0, metadata: '{"end":4}' }, { offset: 4, metadata: '' }, { offset: 4, metadata: '{"end":8}' }
+    { offset: 0, metadata: '{"end":4,"windowMs":600000}' }, { offset: 4, metadata: '' }, { offset: 4, metadata: '{"end":8,"windowMs":600000}' }
   ])
   expect(ledgerOffsets(sink)).toBe(10)
 })
@@ -92,17 +89,8 @@ test('a record that cannot be decoded is dead-lettered alone', async () => {
 
 test('a record whose time no table can hold is dead-lettered, not clamped', async () => {
   const partition = new PartitionDouble()
-  const good = userTags.toRecord({
-    time: '2022-03-22T12:15:00Z',
-    cookie: 'c',
-    country: 'CL',
-    device: 'PC',
-    action: 'VIEW',
-    origin: 'o',
-    product_info: { product_id: 1, brand_id: 'b', category_id: 'c', price: 1 }
-  }, { tenant: 'default', eventId: '0', eventIdOrigin: 'SERVER' })
-  partition.append(encoder.encode({ ...good, time: -1 }))
-  partition.append(encoder.encode(good), -1)
+  partition.append(records.bytes({ eventId: '0', time: -1 }))
+  partition.append(eventBytes(1), -1)
   const sink = new SinkDouble()
   await run({ session: partition.open(), sink })
   expect(sink.rows('dead_letters').map((row) => row['reason'])).toEqual(['invalid_record', 'invalid_record'])
@@ -110,7 +98,7 @@ test('a record whose time no table can hold is dead-lettered, not clamped', asyn
 })
 
 describe('rows that storage refuses', () => {
-  test('are found by splitting and dead-lettered alone; all others land once', async () => {
+  test('are found by splitting and dead-lettered alone; all others land once', { timeout: 60_000 }, async () => {
     await fc.assert(fc.asyncProperty(fc.uniqueArray(fc.nat(19)), async (refused) => {
       const partition = partitionOf(20)
       const sink = new SinkDouble()
@@ -173,7 +161,9 @@ test('an owner that is fenced before it announces a batch inserts nothing', asyn
   expect(sink.tables.size).toBe(0)
 })
 
-test('a crash at any step, again and again, with other batch limits each time, stores all exactly once', async () => {
+test('a crash at any step, again and again, with other batch limits each time, stores all exactly once', {
+  timeout: 60_000
+}, async () => {
   const lives = fc.record({ crashAtStep: fc.nat(30), rowsMax: fc.integer({ min: 1, max: 9 }) })
   const plans = fc.array(lives, { maxLength: 8 })
   await fc.assert(fc.asyncProperty(plans, fc.nat(3), async (plan, junkEvery) => {
