@@ -18,6 +18,8 @@ const SINGLE_OBJECT_HEADER_BYTES = 10
 const REJECTED_MARK = Buffer.from([0xc3, 0x02])
 const CONFLUENT_MARK = 0x00
 const CONFLUENT_HEADER_BYTES = 5
+/** Most records fit into it. */
+const WORKSPACE_BYTES = 8 * 1024
 
 export interface RecordEncoder<R> {
   /** The framed bytes of a record. Throws TypeError where it does not fit the stream's schema. */
@@ -70,7 +72,15 @@ export async function createEncoder<E, R> (
   const header = registry === undefined
     ? Buffer.concat([SINGLE_OBJECT_MARK, rabinFingerprint(type)])
     : confluentHeader(await registry.register(`${stream.topic}-value`, stream.schema))
-  const encode = (record: R): Buffer => Buffer.concat([header, type.toBuffer(record)])
+  // How long a record is shows when it is encoded: here, and its bytes are copied once.
+  const workspace = Buffer.allocUnsafeSlow(WORKSPACE_BYTES)
+  header.copy(workspace)
+  const encode = (record: R): Buffer => {
+    const end = type.encode(record, workspace, header.length)
+    // Negative where the workspace is too small.
+    if (end < 0) return Buffer.concat([header, type.toBuffer(record)])
+    return Buffer.from(workspace.subarray(0, end))
+  }
   return {
     encode,
     revise: (value, change) => {
@@ -171,6 +181,9 @@ function confluentHeader (schemaId: number): Buffer {
   return header
 }
 
+/** avsc reads a long's bytes before it asks for the next. */
+const LONG_BYTES = Buffer.alloc(8)
+
 /**
  * Longs as numbers, exact over all safe integers: avsc's own long goes through doubles and loses the sign
  * beyond 2^52. What lies outside is no number of ours, so reading it throws.
@@ -182,9 +195,9 @@ const SAFE_LONG = avro.types.LongType.__with({
     return value
   },
   toBuffer: (value: number) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(BigInt(value))
-    return bytes
+    LONG_BYTES.writeUInt32LE(value >>> 0)
+    LONG_BYTES.writeInt32LE(Math.floor(value / 2 ** 32), 4)
+    return LONG_BYTES
   },
   fromJSON: Number,
   toJSON: Number,

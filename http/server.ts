@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import Fastify, { LogController } from 'fastify'
 import { OPEN_PRINCIPAL } from './principal.ts'
 import { MillraceError } from '../contract/index.ts'
 import { problemHeaders, requestError, toProblem } from './problem.ts'
-import { createUuidSource } from './uuid-source.ts'
 import { VALIDATION_OPTIONS } from './validation.ts'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -33,7 +33,7 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
     forceCloseConnections: 'idle',
     // What still arrives on an open connection is served; what it needs says that it is shutting down.
     return503OnClosing: false,
-    genReqId: createUuidSource(),
+    genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
     ajv: { customOptions: { ...VALIDATION_OPTIONS, allErrors: true } },
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply)

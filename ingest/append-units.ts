@@ -20,7 +20,8 @@ export function cutUnits (
   const units: AppendUnit[] = []
   let start = 0
   let unitBytes = 0
-  for (const [index, record] of records.entries()) {
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as AppendRecord
     const bytes = record.key.length + record.value.length + RECORD_OVERHEAD_BYTES
     if (bytes > limits.batchBytesMax) return undefined
     if (index - start === limits.batchRecordsMax || unitBytes + bytes > limits.batchBytesMax) {
