@@ -51,18 +51,27 @@ export function encodeRejected (rejected: Rejected): Buffer {
 
 export type Decoded<R> =
   | { ok: true, record: R }
-  | { ok: false, reason: UndecodableReason, detail: string }
+  | Undecodable
+
+export interface Undecodable {
+  ok: false
+  reason: UndecodableReason
+  detail: string
+  /** Of `unknown_schema`: what the bytes call their schema. A newer release may know it. */
+  schemaId?: string
+}
 
 export interface RecordDecoder<R> {
   /**
-   * Decodes values in order, one result each. Throws RegistryError only where the registry has to be asked
-   * for a schema and does not answer: the caller tries again, nothing is dropped.
+   * Decodes values in order, one result each; `unknownIds` are schemas to be taken for unknown, whether they
+   * are or not. Throws RegistryError only where the registry has to be asked for a schema and does not
+   * answer: the caller tries again, nothing is dropped.
    */
-  decode: (values: readonly Buffer[]) => Promise<Array<Decoded<R>>>
+  decode: (values: readonly Buffer[], unknownIds?: readonly string[]) => Promise<Array<Decoded<R>>>
 }
 
 /** How the bytes of a schema are read: `read` throws where they are not a record of it. */
-type Reader<R> = { read: (body: Buffer) => R } | { reason: UndecodableReason, detail: string }
+type Reader<R> = { read: (body: Buffer) => R } | Undecodable
 
 /** An encoder of the stream's newest schema; registers it where there is a registry. Throws RegistryError. */
 export async function createEncoder<E, R> (
@@ -103,16 +112,18 @@ export function createDecoder<E, R> (stream: Stream<E, R>, registry?: SchemaRegi
     const known = readers.get(id)
     if (known !== undefined) return known
     const schema = id.startsWith('id ') ? await registry?.schemaById(Number(id.slice(3))) : undefined
-    if (schema === undefined) return { reason: 'unknown_schema', detail: `no schema with ${id}` }
-    const reader = writtenReader<R>(newest, schema)
+    if (schema === undefined) return unknownSchema(id)
+    const reader = isNewer(schema, stream.schema) ? unknownSchema(id) : writtenReader<R>(newest, schema)
     readers.set(id, reader)
     return reader
   }
   return {
-    decode: async (values) => {
+    decode: async (values, unknownIds = []) => {
       const frames = values.map(readFrame)
       const ids = new Set(frames.flatMap((frame) => frame === undefined ? [] : [frame.schemaId]))
-      const byId = new Map(await Promise.all([...ids].map(async (id) => [id, await readerOf(id)] as const)))
+      const byId = new Map(await Promise.all([...ids].map(async (id) => {
+        return [id, unknownIds.includes(id) ? unknownSchema(id) : await readerOf(id)] as const
+      })))
       return frames.map((frame, index) => {
         if (frame === undefined) return decodeUnframed(values[index] as Buffer)
         return decodeBody(byId.get(frame.schemaId) as Reader<R>, frame.body)
@@ -153,7 +164,7 @@ function decodeUnframed<R> (value: Buffer): Decoded<R> {
 }
 
 function decodeBody<R> (reader: Reader<R>, body: Buffer): Decoded<R> {
-  if ('reason' in reader) return { ok: false, reason: reader.reason, detail: reader.detail }
+  if ('reason' in reader) return reader
   try {
     return { ok: true, record: reader.read(body) }
   } catch (error) {
@@ -161,12 +172,33 @@ function decodeBody<R> (reader: Reader<R>, body: Buffer): Decoded<R> {
   }
 }
 
+function unknownSchema (schemaId: string): Undecodable {
+  return { ok: false, reason: 'unknown_schema', detail: `no schema with ${schemaId}`, schemaId }
+}
+
+/**
+ * Whether a schema has a field or a symbol that this release does not know. Then it is a newer release's:
+ * reading it here would drop the field.
+ */
+function isNewer (schema: object, newest: AvroRecord): boolean {
+  const known = new Set(namesOf(newest))
+  return namesOf(schema).some((name) => !known.has(name))
+}
+
+/** Every field and symbol in an Avro schema. */
+function namesOf (schema: unknown): string[] {
+  if (Array.isArray(schema)) return schema.flatMap(namesOf)
+  if (typeof schema !== 'object' || schema === null) return []
+  const { type, fields = [], symbols = [] } = schema as Partial<AvroRecord> & { symbols?: string[] }
+  return [...fields.map(({ name }) => name), ...symbols, ...namesOf(fields), ...namesOf(type)]
+}
+
 /** A schema that came from outside may not parse at all, which says as little as one that does not fit. */
 function writtenReader<R> (newest: Type, schema: object): Reader<R> {
   try {
     return resolvingReader(newest, avroType(schema as AvroRecord))
   } catch (error) {
-    return { reason: 'incompatible_schema', detail: detailOf(error) }
+    return { ok: false, reason: 'incompatible_schema', detail: detailOf(error) }
   }
 }
 

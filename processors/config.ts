@@ -41,6 +41,11 @@ export const processorSettings = {
     minimum: 1_000,
     description: 'Ids of clients that a processor remembers for each partition; older ones are read from the table.'
   }),
+  SCHEMA_WAIT_MS: Type.Integer({
+    default: 60_000,
+    minimum: 0,
+    description: 'How long a record of an unknown schema may hold up its partition until a newer release takes it over.'
+  }),
   RETRY_MS_MAX: Type.Integer({
     default: 10_000,
     minimum: 10,
@@ -58,6 +63,7 @@ export interface ProcessorConfig {
   batch: BatchLimits
   duplicates: DuplicateLimits
   insertsMax: number
+  schemaWaitMs: number
   retryMsMax: number
   stallMsMax: number
 }
@@ -83,6 +89,7 @@ export function processorConfig (env: Static<TObject<typeof processorSettings>>)
     batch: { rowsMax: env.BATCH_ROWS_MAX, bytesMax: env.BATCH_BYTES_MAX, ageMsMax: env.BATCH_AGE_MS_MAX },
     duplicates: { windowMs: env.DUPLICATE_WINDOW_MS, idsMax: env.DUPLICATE_IDS_MAX },
     insertsMax: env.INSERTS_MAX,
+    schemaWaitMs: env.SCHEMA_WAIT_MS,
     retryMsMax: env.RETRY_MS_MAX,
     stallMsMax: env.STALL_MS_MAX
   }

@@ -19,8 +19,9 @@ import { NOTHING_PENDING, formatPending, parsePending } from './pending.ts'
 import { RefusedRowsError } from './sink.ts'
 import { batchToken, deadLetterRow, ledgerRow, refusedContent } from './batch.ts'
 import { identitiesToFind, readRecords, sortRecords } from './sort-records.ts'
+import { UnknownSchemas, takeUnknown } from './unknown-schemas.ts'
 import type { LogRecord, PartitionSession } from '../eventlog/index.ts'
-import type { RecordDecoder, Row, Stream } from '../contract/index.ts'
+import type { Decoded, RecordDecoder, Row, Stream } from '../contract/index.ts'
 import type { Batch, BatchContent } from './batch.ts'
 import type { BatchLimits, DuplicateLimits } from './config.ts'
 import type { PendingBatch } from './pending.ts'
@@ -56,12 +57,17 @@ export interface WorkerOptions {
   limits: BatchLimits
   duplicates: DuplicateLimits
   retryMsMax: number
+  /** How long a record of a schema that is not known may hold up its partition. */
+  schemaWaitMs: number
   observer: WorkerObserver
+  /** Milliseconds of a clock that never goes back. */
+  monotonicMs: () => number
 }
 
 /** A worker and what it keeps from one batch to the next. */
 interface Work extends WorkerOptions {
   knownIds: KnownIds
+  unknownSchemas: UnknownSchemas
 }
 
 /** A batch that was announced, and what was said about it. */
@@ -70,20 +76,25 @@ interface Announced {
   pending: PendingBatch
 }
 
+interface Decodable extends Announced {
+  decoded: ReadonlyArray<Decoded<Row>>
+}
+
 /**
  * Works on a partition until its session ends. Resolves when the partition was lost or the consumer stops;
  * rejects on a broken invariant, after which the partition may be taken up again from what is committed.
  */
 export async function runPartitionWorker (options: WorkerOptions): Promise<void> {
-  const { session, storedIds, duplicates } = options
+  const { session, storedIds, duplicates, schemaWaitMs, monotonicMs } = options
   const { partition, signal } = session
   const knownIds = new KnownIds({ storedIds, partition, idsMax: duplicates.idsMax, signal })
+  const unknownSchemas = new UnknownSchemas({ waitMs: schemaWaitMs, monotonicMs })
   try {
     const { offset, metadata } = session.committed
     let start = offset
     let pending = parsePending(metadata)
     while (!session.signal.aborted) {
-      start = await deliverNext({ ...options, knownIds }, start, pending)
+      start = await deliverNext({ ...options, knownIds, unknownSchemas }, start, pending)
       pending = undefined
     }
   } catch (error) {
@@ -106,7 +117,7 @@ async function deliverNext (
   if (first > start) {
     observer.missing({ topic: session.topic, partition: session.partition, from: start, to: first })
   }
-  const pending = known ?? { end: batch.end, windowMs: duplicates.windowMs }
+  const pending = known ?? { end: batch.end, windowMs: duplicates.windowMs, unknownSchemas: [] }
   if (known === undefined) await commit(work, start, pending)
   const landed = await landShrinking(work, { batch, pending })
   await commit(work, landed.batch.end)
@@ -149,14 +160,35 @@ async function read (
   return retry(options, () => session.read({ offset, maxBytes: limits.bytesMax, ...bounds }))
 }
 
+/**
+ * The batch decoded, when everything in it is known or has been announced as unknown, so that a redo by
+ * another release decides the same.
+ */
+async function decodeAnnounced (work: Work, announced: Announced): Promise<Decodable> {
+  const { decoder, unknownSchemas } = work
+  let { batch, pending } = announced
+  while (true) {
+    const values = batch.records.map((record) => record.value)
+    const { decoded, givenUp } = await retry(work, async () => {
+      const decoded = await decoder.decode(values, pending.unknownSchemas)
+      return { decoded, givenUp: unknownSchemas.givenUp(decoded, pending.unknownSchemas) }
+    })
+    if (givenUp.length === 0) return { batch, pending, decoded }
+    const { records, schemaIds } = takeUnknown(decoded)
+    batch = firstOf(batch, records)
+    pending = { ...pending, end: batch.end, unknownSchemas: schemaIds }
+    await commit(work, batch.start, pending)
+  }
+}
+
 /** Step 3, with a smaller batch each time that storage refuses one; what landed in the end. */
 async function landShrinking (
   work: Work, announced: Announced
 ): Promise<{ batch: Batch, content: BatchContent }> {
-  let { batch, pending } = announced
+  let { batch, pending, decoded } = await decodeAnnounced(work, announced)
   while (true) {
     const content = pending.refusal === undefined
-      ? await sortBatch(work, { batch, pending })
+      ? await sortBatch(work, { batch, pending, decoded })
       : refusedContent(batch, pending.refusal)
     const refused = await insertRows(work, batch, content)
     if (refused === undefined) {
@@ -164,17 +196,16 @@ async function landShrinking (
       return { batch, content }
     }
     if (batch.records.length === 1) pending = { ...pending, refusal: refused.message }
-    else batch = firstHalf(batch)
+    else batch = firstOf(batch, Math.ceil(batch.records.length / 2))
     pending = { ...pending, end: batch.end }
     await commit(work, batch.start, pending)
   }
 }
 
-async function sortBatch (work: Work, { batch, pending }: Announced): Promise<BatchContent> {
-  const { stream, decoder, knownIds } = work
+async function sortBatch (work: Work, { batch, pending, decoded }: Decodable): Promise<BatchContent> {
+  const { stream, knownIds } = work
   const { windowMs } = pending
-  const values = batch.records.map((record) => record.value)
-  const read = readRecords(stream, batch, await retry(work, () => decoder.decode(values)))
+  const read = readRecords(stream, batch, decoded)
   const toFind = windowMs > 0 ? identitiesToFind(read) : []
   const storedAt = await retry(work, () => knownIds.find(toFind, { below: batch.start, windowMs }))
   return sortRecords(stream, batch, read, { storedAt, windowMs, isErased: () => false })
@@ -234,9 +265,9 @@ async function retry<T> (options: WorkerOptions, call: () => Promise<T>): Promis
   })
 }
 
-function firstHalf (batch: Batch): Batch {
-  const records = batch.records.slice(0, Math.ceil(batch.records.length / 2))
-  return { ...batch, records, end: (records[records.length - 1] as LogRecord).offset + 1 }
+function firstOf (batch: Batch, count: number): Batch {
+  const records = batch.records.slice(0, count)
+  return { ...batch, records, end: (records[count - 1] as LogRecord).offset + 1 }
 }
 
 function batchOf (

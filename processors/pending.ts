@@ -15,6 +15,8 @@ export interface PendingBatch {
    * redo decides the same, even if ClickHouse would take the record by then.
    */
   refusal?: string
+  /** Schemas that are not known, whoever redoes the batch: their records go to the dead letters. */
+  unknownSchemas: readonly string[]
 }
 
 /** Part of a refusal that is kept: Kafka limits metadata to 4,096 bytes. */
@@ -23,8 +25,13 @@ const REFUSAL_LENGTH_MAX = 200
 /** The metadata of a partition whose last batch is complete. */
 export const NOTHING_PENDING = ''
 
-export function formatPending ({ end, windowMs, refusal }: PendingBatch): string {
-  return JSON.stringify({ end, windowMs, refusal: refusal?.slice(0, REFUSAL_LENGTH_MAX) })
+export function formatPending ({ end, windowMs, refusal, unknownSchemas }: PendingBatch): string {
+  return JSON.stringify({
+    end,
+    windowMs,
+    refusal: refusal?.slice(0, REFUSAL_LENGTH_MAX),
+    unknownSchemas: unknownSchemas.length === 0 ? undefined : unknownSchemas
+  })
 }
 
 /**
@@ -33,9 +40,9 @@ export function formatPending ({ end, windowMs, refusal }: PendingBatch): string
  */
 export function parsePending (metadata: string): PendingBatch | undefined {
   if (metadata === NOTHING_PENDING) return undefined
-  const { end, windowMs = 0, refusal } = JSON.parse(metadata) as Partial<PendingBatch>
+  const { end, windowMs = 0, refusal, unknownSchemas = [] } = JSON.parse(metadata) as Partial<PendingBatch>
   if (!isInteger(end) || !isInteger(windowMs)) throw new Error(`Committed metadata is not ours: ${metadata}`)
-  return refusal === undefined ? { end, windowMs } : { end, windowMs, refusal }
+  return { end, windowMs, unknownSchemas, ...(refusal === undefined ? {} : { refusal }) }
 }
 
 function isInteger (value: unknown): value is number {

@@ -80,6 +80,8 @@ export async function startProcessor (options: ProcessorOptions): Promise<Proces
           limits: config.batch,
           duplicates: config.duplicates,
           retryMsMax: config.retryMsMax,
+          schemaWaitMs: config.schemaWaitMs,
+          monotonicMs: () => performance.now(),
           observer
         })
       } finally {

@@ -84,6 +84,18 @@ describe('single-object encoding', () => {
   })
 })
 
+test('a schema that is named as unknown is unknown, though it could be read', async () => {
+  const bytes = (await createEncoder(userTags)).encode(record)
+  const other = Buffer.concat([Buffer.from([0xc3, 0x01]), Buffer.alloc(8), Buffer.from('?')])
+  const decoder = createDecoder(userTags)
+  const [unknown] = await decoder.decode([other])
+  expect(unknown).toMatchObject({ ok: false, reason: 'unknown_schema', schemaId: 'fingerprint 0000000000000000' })
+  const id = `fingerprint ${bytes.toString('hex', 2, 10)}`
+  expect(await decoder.decode([bytes], [id])).toEqual([
+    { ok: false, reason: 'unknown_schema', detail: `no schema with ${id}`, schemaId: id }
+  ])
+})
+
 test('records of an older schema are read with the defaults of the newer one', async () => {
   const added = { name: 'note', type: ['null', 'string'], default: null, doc: 'New.' }
   const fields = [...userTags.schema.fields, added]
@@ -125,6 +137,18 @@ describe('Confluent framing', () => {
     ])
     expect(decoded.map((result) => result.ok ? 'ok' : result.reason))
       .toEqual(['unknown_schema', 'incompatible_schema'])
+  })
+
+  test('what a newer release wrote is unknown to this one, not stripped of what is new', async () => {
+    const registry = connectSchemaRegistry(double.url)
+    const added = { name: 'note', type: ['null', 'string'], default: null, doc: 'New.' }
+    const newer = { ...userTags.schema, fields: [...userTags.schema.fields, added] } as typeof userTags.schema
+    const upgraded = defineStream<UserTag, UserTagRecord>({ ...userTags, schemas: [userTags.schema, newer] })
+    const bytes = (await createEncoder(upgraded, registry)).encode({ ...record, note: 'new' } as UserTagRecord)
+    const [decoded] = await createDecoder(userTags, registry).decode([bytes])
+    expect(decoded).toMatchObject({ ok: false, reason: 'unknown_schema', schemaId: expect.stringMatching(/^id \d+$/) })
+    const [read] = await createDecoder(upgraded, registry).decode([bytes])
+    expect(read).toEqual({ ok: true, record: { ...record, note: 'new' } })
   })
 
   test('a registry that does not answer is a retryable error, not a dead letter', async () => {

@@ -45,6 +45,8 @@ class Pipeline {
       limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
       duplicates: { windowMs, idsMax },
       retryMsMax: 1,
+      schemaWaitMs: 0,
+      monotonicMs: () => performance.now(),
       observer
     })
   }

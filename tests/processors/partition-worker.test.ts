@@ -44,6 +44,8 @@ async function run ({ session, sink, rowsMax = 4, observer = {} }: RunOptions): 
     limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
     duplicates: { windowMs: 600_000, idsMax: 1_000 },
     retryMsMax: 1,
+    schemaWaitMs: 0,
+    monotonicMs: () => performance.now(),
     observer: { ...silent, ...observer }
   })
 }
