@@ -29,7 +29,8 @@ function stateOf ({ revoked_at: revoked, expires_at: expires }: Omit<Key, 'sha25
   return expires !== undefined && parseTime(expires) as number <= nowMs ? 'expired' : 'active'
 }
 
-function table (heads: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
+/** Columns for a terminal, without what could steer it. */
+export function table (heads: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const lines = [heads, ...rows.map((row) => row.map((cell) => cell.replace(CONTROLS, '') || '-'))]
   const widths = heads.map((_head, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
   return lines.map((line) => {

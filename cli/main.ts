@@ -1,20 +1,25 @@
 #!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning
 import { Command } from 'commander'
 import { AccessError } from '../access/index.ts'
+import { MillraceError } from '../contract/index.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
 import { addAccessCommands } from './access-commands.ts'
+import { addLedgerCommand } from './ledger-command.ts'
 import { roles } from './roles/index.ts'
 import { runRole } from './run-role.ts'
+import type { CommandIo } from './access-commands.ts'
 import type { Role } from './role.ts'
 
 const program = new Command('millrace')
   .description('A stream-processing pipeline: events over HTTP, exactly once in ClickHouse, answered in milliseconds')
   .showHelpAfterError()
 for (const role of roles) addRole(role)
-addAccessCommands(program, {
+const io: CommandIo = {
   env: process.env, nowMs: Date.now, print: (text) => console.log(text), note: (text) => console.error(text)
-})
+}
+addAccessCommands(program, io)
+addLedgerCommand(program, io)
 await program.parseAsync().catch(failCommand)
 
 function addRole (role: Role): void {
@@ -40,7 +45,8 @@ function describeChecked (role: Role): string {
 
 /** A command that is no role: what its operator can mend is said in one line. */
 function failCommand (error: unknown): never {
-  console.error(error instanceof AccessError || error instanceof SettingsError ? error.message : error)
+  const known = [AccessError, MillraceError, SettingsError].some((known) => error instanceof known)
+  console.error(known ? (error as Error).message : error)
   process.exit(error instanceof SettingsError ? EXIT_SETTINGS : EXIT_FAULT)
 }
 

@@ -3,12 +3,13 @@ import { connectSchemaRegistry, createEncoder, streams } from '../contract/index
 import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClient } from '../clickhouse/index.ts'
 import { eventLogConfig, eventLogSettings, openEventLog, spoolSettings } from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
+import { logPositions } from './log-positions.ts'
 import { logWatermark } from './log-watermark.ts'
 import { openSpoolPart } from './spool-part.ts'
 import { processorSettings } from '../processors/index.ts'
 import {
-  addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, queryApiConfig, queryApiRoutes,
-  queryApiSettings, questionConfig, questionRoutes, questionSettings
+  addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, ledgerRoutes, queryApiConfig,
+  queryApiRoutes, queryApiSettings, questionConfig, questionRoutes, questionSettings
 } from '../query-api/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -142,6 +143,13 @@ export async function openQueryPart (
           limits,
           retentionDays: config.retentionDays,
           now: Date.now
+        })
+        await scope.register(ledgerRoutes, {
+          client: clickHouseQueryClient(client),
+          logPositions: logPositions({ eventLog, group: env.PROCESSOR_GROUP }),
+          retentionDays: config.retentionDays,
+          now: Date.now,
+          registry
         })
       })
     },

@@ -76,6 +76,10 @@ export const READ_EXAMPLES: Readonly<Record<string, readonly ReadExample[]>> = {
     shared: true, read: (ask) => ask({ method: 'POST', url: '/queries', payload: QUESTIONS[0] ?? {} })
   }],
   'GET /streams': [{ ...get('/streams'), shared: true }],
+  // Numbers of records of the whole installation.
+  'GET /ledger': [{
+    shared: true, read: async (ask) => (await ask({ method: 'GET', url: '/ledger' })).totals
+  }],
   'GET /keys': [{
     read: async (ask) => (await ask({ method: 'GET', url: '/keys' })).keys.map(({ id }: { id: string }) => id)
   }]
