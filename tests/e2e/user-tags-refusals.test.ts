@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
+import { expectProblem } from './refusals.ts'
 import { range, tag } from './user-tag-events.ts'
-import type { HttpAnswer, HttpRequest } from '../support/http-client.ts'
+import type { Refusal } from './refusals.ts'
+import type { HttpRequest } from '../support/http-client.ts'
 import type { Millrace } from '../support/millrace.ts'
-
-type Refusal = [what: string, request: HttpRequest, status: number, code: string]
 
 const EVENT_BYTES_MAX = 64 * 1024
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -145,17 +145,6 @@ const AGGREGATES_REFUSALS: Refusal[] = [
   ['a filter with NUL', asking(`${AGGREGATES}&category_id=%00`), 400, 'invalid_parameter'],
   ['GET', asking(AGGREGATES, 'GET'), 405, 'method_not_allowed']
 ]
-
-function expectProblem (answer: HttpAnswer, status: number, code: string): void {
-  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
-  const problem = JSON.parse(answer.text) as Record<string, unknown>
-  expect({ status: answer.status, ...problem }).toMatchObject({
-    status, code, type: expect.stringMatching(/^\S+$/), title: expect.any(String), detail: expect.any(String)
-  })
-  for (const fault of (problem['errors'] ?? []) as unknown[]) {
-    expect(fault).toMatchObject({ path: expect.any(String), message: expect.any(String) })
-  }
-}
 
 describeOnEachLog('user_tags', (kind) => {
   let millrace: Millrace

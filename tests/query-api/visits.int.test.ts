@@ -96,6 +96,16 @@ describe('GET /visits', () => {
     expect(await count('9999-12-01', '9999-12-31')).toBe(0)
   })
 
+  it('counts the last second before the first whole minute, and the first after the last, however they are stored', async () => {
+    const { store, get } = await start()
+    const minute = Date.UTC(2023, 10, 1)
+    // Each in a part of its own, whose primary key then holds this one time.
+    for (const ms of [minute - 1, minute + 60_000, minute + 60_999]) await store(visits, [visit(ms)])
+    const query = { dateFrom: formatTime(minute - 1), dateTo: formatTime(minute + 60_999), aggregation: 'month' }
+    const { body } = await get('/visits', query)
+    expect(body.data['/'].map((each: any) => each.visit_count)).toEqual([1, 2])
+  })
+
   it('agrees with the model for any visits, out of order, of several tenants, over the ends of months', async () => {
     const { store, get } = await start()
     const tenants = ['acme', 'rival']

@@ -6,8 +6,8 @@ FROM (
     SELECT pageUrl, toUnixTimestamp(toStartOfHour(minute)) AS bucket_s, sum(count) AS visit_count
     FROM visits_by_minute
     WHERE tenant = {tenant:String}
-      AND minute >= toDateTime({whole_from_s:UInt32}, 'UTC')
-      AND minute < toDateTime({whole_to_s:UInt32}, 'UTC')
+      AND minute >= toDateTime({whole_from_s:Int64}, 'UTC')
+      AND minute < toDateTime({whole_to_s:Int64}, 'UTC')
     GROUP BY pageUrl, bucket_s
   )
   LIMIT {counts_max:UInt32}
@@ -25,8 +25,8 @@ FROM (
       SELECT pageUrl, toUnixTimestamp(toDateTime(toStartOfMonth(minute), 'UTC')) AS bucket_s, sum(count) AS visit_count
       FROM visits_by_minute
       WHERE tenant = {tenant:String}
-        AND minute >= toDateTime({whole_from_s:UInt32}, 'UTC')
-        AND minute < toDateTime({whole_to_s:UInt32}, 'UTC')
+        AND minute >= toDateTime({whole_from_s:Int64}, 'UTC')
+        AND minute < toDateTime({whole_to_s:Int64}, 'UTC')
       GROUP BY pageUrl, bucket_s
       UNION ALL
       SELECT pageUrl, toUnixTimestamp(toDateTime(toStartOfMonth(visitedAt), 'UTC')) AS bucket_s, count() AS visit_count
@@ -35,8 +35,8 @@ FROM (
         AND visitedAt >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
         AND visitedAt < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
         AND (
-          visitedAt < toDateTime({whole_from_s:UInt32}, 'UTC')
-          OR visitedAt >= toDateTime({whole_to_s:UInt32}, 'UTC')
+          visitedAt < fromUnixTimestamp64Milli(1000 * {whole_from_s:Int64}, 'UTC')
+          OR visitedAt >= fromUnixTimestamp64Milli(1000 * {whole_to_s:Int64}, 'UTC')
         )
       GROUP BY pageUrl, bucket_s
     )
