@@ -26,7 +26,7 @@ export async function openSpoolPart (
   const config = spoolConfig(env)
   if (config === undefined) return { log: eventLog, checks: [] }
   const mark = await createSpoolMark(streams, (stream) => createEncoder(stream, schemaRegistry))
-  const spool = new SpoolingLog({ ...config, log: eventLog, mark, logger: log })
+  const spool = new SpoolingLog({ ...config, log: eventLog, mark, now: Date.now, logger: log })
   closers.add(() => spool.close())
   registerSpoolMetrics(registry, spool)
   return { log: spool, checks: [{ name: 'spool', check: async () => describe(spool.states()) }] }

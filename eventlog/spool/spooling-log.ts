@@ -33,6 +33,8 @@ export interface SpoolOptions {
   awayAfterMs: number
   /** The same record with the mark that it was spooled. */
   mark: (topic: string, record: AppendRecord) => AppendRecord
+  /** Wall clock, epoch milliseconds: that of the records' arrival. */
+  now: () => number
   logger: SpoolLogger
 }
 
@@ -178,7 +180,7 @@ export class SpoolingLog {
     while (true) {
       const oldest = this.#store.oldest(name, bounds)
       if (oldest !== undefined) {
-        await this.#persist(name, () => this.#log.append(name, oldest.records))
+        await this.#persist(name, () => this.#log.append(name, this.#notAhead(oldest.records)))
         await this.#persist(name, () => this.#store.remove(name, oldest.sequence))
         topic.forwarded += oldest.records.length
       } else if (topic.putting.size > 0) {
@@ -189,6 +191,15 @@ export class SpoolingLog {
     }
     topic.spooling = false
     this.#options.logger.info({ topic: name, forwarded: topic.forwarded }, 'events go to the log again')
+  }
+
+  /**
+   * Nothing arrived later than now. Kafka refuses records that are more than an hour ahead of its own clock:
+   * those that were spooled while this machine's clock ran ahead would hold up all that came after them.
+   */
+  #notAhead (records: readonly AppendRecord[]): AppendRecord[] {
+    const nowMs = this.#options.now()
+    return records.map((record) => ({ ...record, timestampMs: Math.min(record.timestampMs, nowMs) }))
   }
 
   /** Repeats a call until it succeeds or the log closes. */

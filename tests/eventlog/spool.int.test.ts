@@ -32,13 +32,16 @@ type Mood = 'up' | 'away' | 'silent' | 'lost'
 
 class MoodyLog {
   mood: Mood = 'up'
+  /** Records from later than this are refused, as a broker does. */
+  latestMs = Infinity
   readonly stored: string[] = []
 
   async createTopics (): Promise<void> { this.#answer() }
   async checkAppend (): Promise<void> { this.#answer() }
 
   async append (_topic: string, records: readonly AppendRecord[]): Promise<never[]> {
-    const { mood } = this
+    const { mood, latestMs } = this
+    if (records.some(({ timestampMs }) => timestampMs > latestMs)) throw new LogUnavailableError('from the future')
     if (mood === 'silent') await delay(SILENT_MS)
     else if (mood !== 'away') this.stored.push(...records.map(({ value }) => value.toString()))
     if (mood !== 'up') throw new LogUnavailableError(`the log is ${mood}`)
@@ -57,6 +60,7 @@ function open (log: MoodyLog, options: Partial<SpoolOptions> = {}): SpoolingLog 
     bytesMax: 1024 ** 2,
     awayAfterMs: 50,
     mark: (_topic, record) => ({ ...record, value: Buffer.concat([Buffer.from('spooled '), record.value]) }),
+    now: () => 1,
     logger: QUIET,
     ...options
   })
@@ -156,6 +160,21 @@ test('what is spooled outlives its process, and is forwarded by the next one bef
   await drained(second)
   await append(second, 'c')
   expect(log.stored).toEqual(['spooled a', 'spooled b', 'c'])
+})
+
+test('what was spooled by a clock that ran ahead is forwarded when the clock is right, and holds up nothing', async () => {
+  const log = new MoodyLog()
+  let nowMs = 7_200_000
+  log.latestMs = 3_600_000
+  const spool = open(log, { now: () => nowMs })
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await spool.append(TOPIC, [{ ...record('early'), timestampMs: nowMs }])
+  log.mood = 'up'
+  await append(spool, 'later')
+  nowMs = 60_000
+  await drained(spool)
+  expect(log.stored).toEqual(['spooled early', 'spooled later'])
 })
 
 test('topics that cannot be created at the start are created before anything is forwarded', async () => {
