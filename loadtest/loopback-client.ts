@@ -30,10 +30,15 @@ export class LoopbackClient {
     return await this.#send('GET', path, undefined, {})
   }
 
-  /** Sends a body as JSON, or none. Rejects where no answer comes. */
-  async post (path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
+  /**
+   * Sends a body as JSON, or none. Rejects where no answer comes, or where the signal aborts first: then the
+   * connection is cut.
+   */
+  async post (
+    path: string, body?: string, headers: Record<string, string> = {}, signal?: AbortSignal
+  ): Promise<Answer> {
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
-    return await this.#send('POST', path, body, { ...type, ...headers })
+    return await this.#send('POST', path, body, { ...type, ...headers }, signal)
   }
 
   close (): void {
@@ -41,7 +46,11 @@ export class LoopbackClient {
   }
 
   #send (
-    method: string, path: string, body: string | undefined, headers: Record<string, string>
+    method: string,
+    path: string,
+    body: string | undefined,
+    headers: Record<string, string>,
+    signal?: AbortSignal
   ): Promise<Answer> {
     const { hostname, port } = this.#base
     return new Promise((resolve, reject) => {
@@ -53,6 +62,7 @@ export class LoopbackClient {
         host: hostname.replace(/[[\]]/g, ''),
         agent: this.#agent,
         timeout: ANSWER_MS_MAX,
+        ...(signal === undefined ? {} : { signal }),
         headers: { ...length, ...headers }
       }, (response) => {
         let text = ''

@@ -2,7 +2,7 @@
  * The count at the end of a run: what clients were told, against what the tables hold. It shares no code with
  * the pipeline: SQL of its own, and events that say who they are (numbered-events.ts).
  */
-import { GROUP_SIZE, minuteOfGroup, tagOf, viewOf } from './numbered-events.ts'
+import { GROUP_SIZE, minuteOfGroup, numberOf, tagOf, viewOf } from './numbered-events.ts'
 import type { Rows } from './clickhouse-sql.ts'
 import type { SentEvents } from './sent-events.ts'
 
@@ -95,6 +95,13 @@ export function agreementCheck (name: string, one: StreamRows, other: StreamRows
   return check(name, different)
 }
 
+/** Whoever sent an event how often: a record of the log becomes one row at most. */
+export async function positionsCheck (sql: Rows, table: string): Promise<Check> {
+  const rows = await sql.rows<[number, number, number]>(
+    `SELECT _partition, _offset, count() AS times FROM ${table} GROUP BY _partition, _offset HAVING times > 1`)
+  return check(`${table}: no record of the log is stored twice`, rows)
+}
+
 export function check (name: string, faults: readonly unknown[]): Check {
   return { name, mismatches: faults.length, examples: faults.slice(0, EXAMPLES_MAX).map(String) }
 }
@@ -108,7 +115,7 @@ function toStreamRows (
   const times = new Map<number, number>()
   const changed: string[] = []
   for (const [id, ...columns] of rows) {
-    const n = Number(id.slice(1))
+    const n = numberOf(id)
     times.set(n, (times.get(n) ?? 0) + 1)
     if (JSON.stringify(columns) !== JSON.stringify(expected(n))) changed.push(`${id}: ${JSON.stringify(columns)}`)
   }

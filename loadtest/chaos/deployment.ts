@@ -83,6 +83,8 @@ async function start (
     RETRY_MS_MAX: '1000',
     BATCH_AGE_MS_MAX: '300',
     INGEST_BUDGET_MS: '500',
+    // Copies are found by arrival: with clocks that jump, no nearer to each other than they jump.
+    DUPLICATE_WINDOW_MS: '86400000',
     ...(broker === undefined ? {} : { KAFKA_BROKERS: broker.bootstrap })
   }
   const clickHouseEnv = { CLICKHOUSE_PORT: String(ports.clickHouse), UV_THREADPOOL_SIZE: '8' }

@@ -1,6 +1,7 @@
 /**
  * Clients that send numbered events, whatever becomes of the system: most of them repeat a request, with the
- * same event ids, until it is acknowledged; some give up soon; some send again what was acknowledged.
+ * same event ids, until it is acknowledged; some give up soon; some hang up and never hear the answer; some
+ * send again what was acknowledged.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { LoopbackClient } from '../loopback-client.ts'
@@ -14,9 +15,15 @@ const BATCH_MAX = 150
 /** Of 100 requests: with one event alone, and with events of the second stream. */
 const SINGLE_PERCENT = 10
 const VIEWS_PERCENT = 15
-/** Of 100 requests: given up after the first or second failure, and sent again although acknowledged. */
-const IMPATIENT_PERCENT = 10
+/**
+ * Of 100 requests: given up after the first or second failure; hung up before the answer; sent again although
+ * acknowledged.
+ */
+const IMPATIENT_PERCENT = 15
+const HANG_UP_PERCENT = 3
 const AGAIN_PERCENT = 3
+/** Some of those who hang up do it before ingest has read the request, some after it has answered. */
+const HANG_UP_MS_MAX = 20
 /** Together longer than any fault lasts; then a client gives up. */
 const ATTEMPTS_MAX = 60
 const PAUSE_MS_MIN = 100
@@ -29,8 +36,10 @@ export interface LoadCounts {
   retries: number
   /** Requests that were sent again although they had been acknowledged. */
   repeats: number
-  /** Requests that were given up. */
+  /** Parcels that were given up after some failures. */
   givenUp: number
+  /** Parcels that were sent once, by a client that did not wait long for the answer. */
+  hungUp: number
 }
 
 interface Parcel {
@@ -52,7 +61,7 @@ export interface LoadOptions {
 export class Load {
   readonly tags = new SentEvents()
   readonly views = new SentEvents()
-  readonly counts: LoadCounts = { requests: 0, retries: 0, repeats: 0, givenUp: 0 }
+  readonly counts: LoadCounts = { requests: 0, retries: 0, repeats: 0, givenUp: 0, hungUp: 0 }
   readonly #random: SeededRandom
   readonly #client: LoopbackClient
   readonly #pacer: Pacer
@@ -88,23 +97,28 @@ export class Load {
       }
       const parcel = this.#nextParcel()
       this.#budget -= parcel.numbers.length
-      const patience = this.#happens(IMPATIENT_PERCENT) ? 1 + this.#random.below(2) : ATTEMPTS_MAX
-      if (await this.#deliver(parcel, patience)) {
-        if (this.#happens(AGAIN_PERCENT)) await this.#repeat(parcel)
-      } else {
-        this.counts.givenUp += 1
-      }
+      if (this.#happens(HANG_UP_PERCENT)) await this.#hangUp(parcel)
+      else await this.#deliver(parcel)
     }
   }
 
-  async #deliver (parcel: Parcel, attemptsMax: number): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
-      if (await this.#send(parcel)) return true
-      if (attempt === attemptsMax) return false
+  async #deliver (parcel: Parcel): Promise<void> {
+    const attemptsMax = this.#happens(IMPATIENT_PERCENT) ? 1 + this.#random.below(2) : ATTEMPTS_MAX
+    for (let attempt = 1; !await this.#send(parcel); attempt++) {
+      if (attempt === attemptsMax) {
+        this.counts.givenUp += 1
+        return
+      }
       this.counts.retries += 1
       const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** (attempt - 1))
       await delay(pauseMs / 2 + this.#random.below(pauseMs / 2))
     }
+    if (this.#happens(AGAIN_PERCENT)) await this.#repeat(parcel)
+  }
+
+  async #hangUp (parcel: Parcel): Promise<void> {
+    this.counts.hungUp += 1
+    await this.#send(parcel, AbortSignal.timeout(this.#random.below(HANG_UP_MS_MAX)))
   }
 
   async #repeat (parcel: Parcel): Promise<void> {
@@ -113,10 +127,11 @@ export class Load {
     await this.#send(parcel)
   }
 
-  async #send ({ events, numbers, path, body, headers }: Parcel): Promise<boolean> {
+  async #send ({ events, numbers, path, body, headers }: Parcel, signal?: AbortSignal): Promise<boolean> {
     this.counts.requests += 1
     for (const n of numbers) events.sent.add(n)
-    const status = await this.#client.post(path, body, headers).then((answer) => answer.status, () => 0)
+    const answer = await this.#client.post(path, body, headers, signal).catch(() => undefined)
+    const status = answer?.status
     if (status !== 200 && status !== 204) return false
     for (const n of numbers) events.acknowledged.add(n)
     return true

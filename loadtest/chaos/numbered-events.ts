@@ -61,6 +61,11 @@ export function viewOf (n: number): NumberedView {
   }
 }
 
+/** n of an event's id. */
+export function numberOf (id: string): number {
+  return Number(id.slice(1))
+}
+
 /** Epoch milliseconds of the minute that all events of a group are in. */
 export function minuteOfGroup (group: number): number {
   return START_MS + (group % MINUTES) * MINUTE_MS

@@ -36,11 +36,12 @@ function section (result: ChaosResult): string[] {
   return [
     `## ${log === 'embedded' ? 'Embedded log' : 'Kafka'}`,
     '### Events',
-    table(['Stream', 'Sent', 'Acknowledged', 'Not acknowledged', 'Stored'], events.map((row) => [
-      row.stream, row.sent, row.acknowledged, row.sent - row.acknowledged, row.stored
+    table(['Stream', 'Sent', 'Acknowledged', 'Stored', 'Not acknowledged', 'Of these stored'], events.map((row) => [
+      row.stream, row.sent, row.acknowledged, row.stored, row.sent - row.acknowledged,
+      row.storedUnacknowledged
     ])),
     `${load.requests} requests: ${load.retries} were retries of what had not been acknowledged, ${load.repeats} repeated what had ` +
-      `been, ${load.givenUp} parcels were given up. ${reads.answered} profiles were answered meanwhile, ${reads.failed} were not.`,
+      `been, ${load.givenUp} parcels were given up, and of ${load.hungUp} the client hung up within 20 ms and never asked again. ${reads.answered} profiles were answered meanwhile, ${reads.failed} were not.`,
     '### Ledger',
     table(['Stream', 'Records in the log', 'Batches', 'Stored', 'Dead-lettered', 'Duplicates', 'Erased', 'Balance'],
       books.map(({ stream, records, batches, stored, deadLettered, duplicates, erased }) => [

@@ -8,20 +8,23 @@ import { SeededRandom } from '../../tests/support/seeded-random.ts'
 import { loadConfig } from '../config.ts'
 import { readBooks, unaccounted } from './books.ts'
 import { ClickHouseSql } from './clickhouse-sql.ts'
-import { agreementCheck, check, readMinuteSums, readTags, readViews } from './count.ts'
+import { agreementCheck, check, positionsCheck, readMinuteSums, readTags, readViews } from './count.ts'
 import { deploy } from './deployment.ts'
 import { injectFaults } from './inject-faults.ts'
 import { Load } from './load.ts'
+import { numberOf } from './numbered-events.ts'
 import { Reader } from './reader.ts'
 import { scheduleFaults } from './schedule.ts'
 import { canMountDisks } from './small-disk.ts'
 import { findFaketime } from './wall-clock.ts'
 import type { Books } from './books.ts'
-import type { Check } from './count.ts'
+import type { Check, StreamRows } from './count.ts'
 import type { Deployment } from './deployment.ts'
 import type { InjectedFault } from './inject-faults.ts'
 import type { LoadCounts } from './load.ts'
+import type { EventLog } from '../../eventlog/index.ts'
 import type { LogKind, Means } from './fault-kinds.ts'
+import type { SentEvents } from './sent-events.ts'
 
 /** After the last fault: until everything that was acknowledged is stored. */
 const SETTLE_MS_MAX = 180_000
@@ -53,10 +56,19 @@ export interface ChaosResult {
   /** Roles that ended although no fault ended them. */
   unexpectedEnds: string[]
   load: LoadCounts
-  events: Array<{ stream: string, sent: number, acknowledged: number, stored: number }>
+  events: EventCounts[]
   books: Array<Books & { stream: string }>
   reads: { answered: number, failed: number }
   checks: Check[]
+}
+
+/** Events, however often each was sent or is stored. */
+export interface EventCounts {
+  stream: string
+  sent: number
+  acknowledged: number
+  stored: number
+  storedUnacknowledged: number
 }
 
 /** What this machine can do. */
@@ -147,21 +159,14 @@ async function acknowledges (load: Load, events: number, signal: AbortSignal): P
   }
 }
 
-/** Waits until the ledger has all of the log, then counts; what never settles shows as mismatches. */
+/** Counts when everything has settled; what never settles shows as mismatches. */
 async function count (
   deployment: Deployment, load: Load, reader: Reader
 ): Promise<Pick<ChaosResult, 'events' | 'books' | 'checks'>> {
   const sql = new ClickHouseSql(deployment.clickHousePort)
   const log = openEventLog(eventLogConfig(loadConfig(eventLogSettings, deployment.env)), SILENT)
   try {
-    const end = performance.now() + SETTLE_MS_MAX
-    while (performance.now() < end) {
-      const open = await Promise.all(STREAMS.map(async (stream) => {
-        return await unaccounted(sql, stream, await log.offsets(stream))
-      })).catch(() => [Infinity])
-      if (open.every((records) => records === 0)) break
-      await delay(SETTLE_INTERVAL_MS)
-    }
+    await settle(sql, log, load)
     const tables = await countTables(sql, load)
     const books = await Promise.all(STREAMS.map(async (stream) => {
       return { stream, ...await readBooks(sql, stream, await log.offsets(stream)) }
@@ -170,7 +175,7 @@ async function count (
     const stored = tables.tags.times.size
     return {
       events: [
-        countsOf('user_tags', load.tags, stored), countsOf('page_views', load.views, tables.views.times.size)
+        countsOf('user_tags', load.tags, tables.tags), countsOf('page_views', load.views, tables.views)
       ],
       books,
       checks: [
@@ -186,14 +191,33 @@ async function count (
   }
 }
 
+/** Waits until all that was acknowledged is stored, and the ledger has all of the log; not for ever. */
+async function settle (sql: ClickHouseSql, log: EventLog, load: Load): Promise<void> {
+  const end = performance.now() + SETTLE_MS_MAX
+  const acknowledged = { user_tags: load.tags.acknowledged, page_views: load.views.acknowledged }
+  const isSettled = async (stream: typeof STREAMS[number]): Promise<boolean> => {
+    if (await unaccounted(sql, stream, await log.offsets(stream)) !== 0) return false
+    const stored = new Set((await sql.rows<[string]>(`SELECT event_id FROM ${stream}`)).map(([id]) => numberOf(id)))
+    // An event may still be on its way to the log: ingest keeps it while the brokers are away.
+    return [...acknowledged[stream]].every((n) => stored.has(n))
+  }
+  while (performance.now() < end) {
+    const settled = await Promise.all(STREAMS.map(isSettled)).catch(() => [false])
+    if (settled.every(Boolean)) return
+    await delay(SETTLE_INTERVAL_MS)
+  }
+}
+
 async function countTables (sql: ClickHouseSql, { tags: sentTags, views: sentViews }: Load) {
   const tags = await readTags(sql, 'user_tags', sentTags)
   const byCookie = await readTags(sql, 'user_tags_by_cookie', sentTags)
   const byMinute = await readMinuteSums(sql, sentTags)
   const views = await readViews(sql, 'page_views', sentViews)
   const byUser = await readViews(sql, 'page_views_by_user', sentViews)
+  const copies = ['user_tags', 'user_tags_by_cookie', 'page_views', 'page_views_by_user']
   const checks = [
     ...[tags, byCookie, byMinute, views, byUser].flatMap((table) => table.checks),
+    ...await Promise.all(copies.map((table) => positionsCheck(sql, table))),
     agreementCheck('user_tags and user_tags_by_cookie hold the same events', tags, byCookie),
     agreementCheck('user_tags and user_tags_by_minute hold the same events', tags, byMinute),
     agreementCheck('page_views and page_views_by_user hold the same events', views, byUser)
@@ -202,9 +226,15 @@ async function countTables (sql: ClickHouseSql, { tags: sentTags, views: sentVie
 }
 
 function countsOf (
-  stream: string, { sent, acknowledged }: Load['tags'], stored: number
-): ChaosResult['events'][number] {
-  return { stream, sent: sent.size, acknowledged: acknowledged.size, stored }
+  stream: string, { sent, acknowledged }: SentEvents, { times }: StreamRows
+): EventCounts {
+  return {
+    stream,
+    sent: sent.size,
+    acknowledged: acknowledged.size,
+    stored: times.size,
+    storedUnacknowledged: [...times.keys()].filter((n) => !acknowledged.has(n)).length
+  }
 }
 
 const SILENT = { debug: () => {}, warn: () => {} }

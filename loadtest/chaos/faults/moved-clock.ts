@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { targetOf } from './fault.ts'
 import type { Inject } from './fault.ts'
 
-/** Into other days, and less than the log keeps its records. */
-const HOURS_MAX = 40
+/** Into other days, and less than DUPLICATE_WINDOW_MS, which deployment.ts sets. */
+const HOURS_MAX = 20
 const SECONDS_PER_HOUR = 3_600
 
 export const moveClock: Inject = async ({ clocks }, fault) => {
