@@ -39,7 +39,7 @@ unit: $(INSTALLED) ## Run the tests that need no process, socket or engine
 integration: $(INSTALLED) kafka ## Run the tests on a real broker, LMDB and the ClickHouse engine
 	vitest run --project int
 
-e2e: $(INSTALLED) kafka chromium ## Run the whole system, on both logs and in a browser
+e2e: $(INSTALLED) kafka chromium faketime ## Run the whole system, on both logs and in a browser
 	vitest run --project e2e
 
 bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/

@@ -56,7 +56,7 @@ function section (result: ChaosResult): string[] {
     ...missingMeans(means),
     unexpectedEnds.length === 0
       ? 'No role ended other than by a fault that ends it.'
-      : `Ended by themselves, and started again: ${unexpectedEnds.join(', ')}.`,
+      : `Ended by themselves, and were started again (a role whose log does not answer does not start): ${tally(unexpectedEnds)}.`,
     table(['', 'At, s', 'Fault', 'Target', 'What was done'], faults.map(faultRow))
   ]
 }
@@ -66,6 +66,12 @@ function missingMeans ({ disks, clocks }: ChaosResult['means']): string[] {
     ...(disks ? [] : ['No disk was filled: no file system can be mounted here.']),
     ...(clocks ? [] : ['No clock was moved: libfaketime is not installed here.'])
   ]
+}
+
+/** Each text once, with how often it is there. */
+function tally (texts: readonly string[]): string {
+  const groups = Map.groupBy(texts, (text) => text)
+  return [...groups].map(([text, { length }]) => length === 1 ? text : `${text} ${length} times`).join(', ')
 }
 
 function faultRow ({ number, begunMs, name, target, variant, note }: InjectedFault): Array<string | number> {

@@ -1,0 +1,34 @@
+/** `make chaos` in its short form: every kind of fault once, under load, on each log. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { faultVariants } from '../../loadtest/chaos/fault-kinds.ts'
+import { runChaos } from '../../loadtest/chaos/run.ts'
+import { describeOnEachLog } from '../support/each-log.ts'
+import { installKafka } from '../support/kafka-broker.ts'
+import { SeededRandom } from '../support/seeded-random.ts'
+
+const EVENTS = 20_000
+const FAULT_INTERVAL_MS = 4_000
+const RUN_MS_MAX = 600_000
+
+describeOnEachLog('every kind of fault under load', (log) => {
+  test('each acknowledged event is in every table once, each other one at most once, and the books balance', async () => {
+    if (log === 'kafka') await installKafka()
+    const { seed } = SeededRandom.fromEnv(`every kind of fault under load, ${log}`)
+    const kinds = new Set(faultVariants({ log, disks: true, clocks: true }).map(({ name }) => name))
+    const logFile = join(tmpdir(), `millrace-chaos-${log}.log`)
+    const result = await runChaos({
+      log,
+      seed,
+      faults: kinds.size,
+      events: EVENTS,
+      intervalMs: FAULT_INTERVAL_MS,
+      logFile,
+      signal: new AbortController().signal,
+      say: (line) => console.log(line)
+    })
+    expect(result.faults).toHaveLength(kinds.size)
+    expect(result.checks.filter(({ mismatches }) => mismatches > 0), `the roles' log is ${logFile}`).toEqual([])
+  }, RUN_MS_MAX)
+})
