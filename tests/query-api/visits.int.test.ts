@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { formatTime, visits } from '../../contract/index.ts'
 import { NOW, startSystemsServer } from './systems-server.ts'
+import { pagesOf, visitsOf } from './visits-model.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import type { SystemsServer } from './systems-server.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
@@ -22,29 +23,6 @@ async function start () {
 }
 
 const visit = (ms: number, pageUrl = '/', identifier = 'v'): Visit => ({ visitedAt: formatTime(ms), pageUrl, identifier })
-
-/** The start of the bucket that a time is in, by its text. */
-function timeframeOf (visitedAt: string, aggregation: string): string {
-  const kept = { minute: 16, hour: 13, day: 10, month: 7 }[aggregation] as number
-  return visitedAt.slice(0, kept) + '0000-01-01T00:00:00.000Z'.slice(kept)
-}
-
-/** What `GET /visits` answers about one tenant's visits. */
-function visitsOf (
-  stored: readonly Visit[], aggregation: string, fromMs: number, toMs: number, unique: boolean
-): unknown {
-  const inside = stored.filter(({ visitedAt }) => {
-    return Date.parse(visitedAt) >= fromMs && Date.parse(visitedAt) <= toMs
-  })
-  const pages = [...Map.groupBy(inside, ({ pageUrl }) => pageUrl)]
-    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-  return pages.map(([page, ofPage]) => {
-    const frames = [...Map.groupBy(ofPage, ({ visitedAt }) => timeframeOf(visitedAt, aggregation))].sort()
-    return [page, frames.map(([timeframe, own]) => ({
-      timeframe, visit_count: unique ? new Set(own.map(({ identifier }) => identifier)).size : own.length
-    }))]
-  })
-}
 
 describe('GET /visits', () => {
   it('counts by page and bucket, pages sorted whatever they are called, timeframes ascending', async () => {
@@ -143,9 +121,8 @@ describe('GET /visits', () => {
           }
           const { status, body } = await get('/visits', query, { 'x-tenant': tenant })
           if (aggregation === 'minute' && toMs - fromMs > 10_000 * 60_000) return expect(status).toBe(400)
-          const pages = Object.entries(body.data)
-            .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-          expect(pages).toEqual(visitsOf(stored.get(tenant) ?? [], aggregation, fromMs, toMs, unique))
+          const question = { aggregation, fromMs, toMs, unique }
+          expect(pagesOf(body.data)).toEqual(visitsOf(stored.get(tenant) ?? [], question))
         }))
       }), { numRuns: 15, seed: 4 })
   })
