@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
+import { codeBlocks } from '../../support/markdown.ts'
 import { compareKeys, evaluate, localBuckets } from './model.ts'
 import { engineClient, modelTag, questionServer, randomOf, randomTags, store, userTagStream } from './question-server.ts'
 import type { FastifyInstance } from 'fastify'
@@ -8,8 +8,9 @@ import type { Cell } from '../../../query-api/questions/answer.ts'
 import type { QuestionInput } from '../../../query-api/questions/parse-question.ts'
 import type { TestClickHouse } from '../../support/clickhouse.ts'
 
-const blocks = readFileSync('docs/query.md', 'utf8').matchAll(/```json\n([^`]+)```/g)
-const questions = [...blocks].map(([, text]) => JSON.parse(text as string) as QuestionInput)
+const questions = codeBlocks('docs/query.md')
+  .filter(({ section, language }) => section === 'Ten questions of a retailer' && language === 'json')
+  .map(({ text }) => JSON.parse(text) as QuestionInput)
 const tags = randomTags(20_000, Date.UTC(2026, 9, 23), Date.UTC(2026, 9, 30), randomOf(1))
 const events = tags.map(modelTag).map(({ ms, fields }) => ({ ms, fields: { ...fields, time: ms } }))
 
