@@ -22,7 +22,7 @@ export const queryApiSettings = {
     description: 'Queries of profiles, and of users, in flight at once: no request waits behind one slow query.'
   }),
   PROFILE_QUERY_INTERVAL_MS: Type.Integer({
-    default: 50,
+    default: 75,
     minimum: 0,
     maximum: 1000,
     description: 'Milliseconds between the starts of two profile queries: those that arrive meanwhile share one.'

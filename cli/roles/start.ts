@@ -58,6 +58,10 @@ export const startRole = defineRole({
     const threads = { UV_THREADPOOL_SIZE: String(2 * env.CLICKHOUSE_QUERIES_MAX) }
     // Where all of it shares few cores, whoever waits for an answer comes first, and the inserts one by one.
     const behind = { niceness: 5 }
+    // One machine has one process that stores: more partitions would only make its inserts smaller and more.
+    const partitions = env.KAFKA_BROKERS === undefined
+      ? { LOG_PARTITIONS: processEnv['LOG_PARTITIONS'] ?? '1' }
+      : {}
     const inserts = env.CLICKHOUSE_URL === undefined ? { INSERTS_MAX: processEnv['INSERTS_MAX'] ?? '1' } : {}
     const processorsListener = { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(env.PROCESSORS_PORT) }
     const supervisor = new Supervisor({
@@ -67,8 +71,8 @@ export const startRole = defineRole({
         env.CLICKHOUSE_URL === undefined ? [child(clickHouseRole.name, threads, behind)] : [],
         [child(migrateRole.name, {}, { endsByItself: true })],
         [
-          child(processorsRole.name, { ...inserts, ...processorsListener }, behind),
-          child(serveRole.name, { READY_URLS: `${processorsUrl}/health/ready` })
+          child(processorsRole.name, { ...partitions, ...inserts, ...processorsListener }, behind),
+          child(serveRole.name, { ...partitions, READY_URLS: `${processorsUrl}/health/ready` })
         ]
       ]
     })

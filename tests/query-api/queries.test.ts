@@ -40,6 +40,15 @@ LIMIT {limit:UInt16} BY cookie, action`)
     })
   })
 
+  it('looks up no range for each shopper where all ask for the same one', () => {
+    const timeRange = { fromMs: 1, toMs: 10 }
+    const { sql, params } = profilesQuery('acme', [
+      { cookie: HOSTILE, timeRange, limit: 7 }, { cookie: 'b', timeRange, limit: 200 }
+    ])
+    expect(sql).not.toContain('_each')
+    expect(params).toEqual({ tenant: 'acme', cookies: [HOSTILE, 'b'], from_ms: 1, to_ms: 10, limit: 200 })
+  })
+
   it('never asks for times that no table holds', () => {
     const timeRange = { fromMs: Date.UTC(1, 0), toMs: Date.UTC(9999, 0) }
     const { params } = profilesQuery('acme', [{ cookie: 'a', timeRange, limit: 1 }])
