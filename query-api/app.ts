@@ -54,7 +54,7 @@ export const queryApiRoutes: FastifyPluginAsync<QueryApiOptions> = async (server
 }
 
 /** One queue for each kind of question, so that a slow one holds up no other. */
-function openReaders ({ client: unobserved, config, registry }: QueryApiOptions) {
+function openReaders ({ client: unobserved, config, registry, now = Date.now }: QueryApiOptions) {
   const client = observeQueries(unobserved, registry)
   const batchSize = batchSizeHistogram(registry)
   const options = (label: string, limits: SharedReadLimits): ReaderOptions => {
@@ -67,7 +67,7 @@ function openReaders ({ client: unobserved, config, registry }: QueryApiOptions)
     userStatistics: userStatisticsReader(options('user_statistics', points)),
     reports: reportReader(options('reports', singles)),
     analytics: analyticsReader(options('analytics', singles)),
-    visits: visitsReader(options('visits', singles))
+    visits: visitsReader({ ...options('visits', { ...singles, startIntervalMs: points.startIntervalMs }), now })
   }
 }
 

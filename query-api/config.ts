@@ -25,7 +25,7 @@ export const queryApiSettings = {
     default: 75,
     minimum: 0,
     maximum: 1000,
-    description: 'Milliseconds between the starts of two profile queries: those that arrive meanwhile share one.'
+    description: 'Milliseconds between the starts of two queries of profiles, users or visits: what arrives meanwhile shares one.'
   }),
   AGGREGATES_QUERIES_MAX: Type.Integer({
     default: 2,

@@ -20,6 +20,8 @@ export interface VisitsRequest {
   timeRange: TimeRange
   /** True: distinct visitors instead of visits. */
   unique: boolean
+  /** The ends of the range that the query leaves to the clock. */
+  sliding: { from: boolean, to: boolean }
 }
 
 /**
@@ -38,7 +40,16 @@ export function parseVisitsRequest (query: RawQuery, nowMs: number): VisitsReque
   }
   refuseUnknown(query, ['aggregation', 'unique', 'dateFrom', 'dateTo'], faults)
   faults.throwIfAny()
-  return { aggregation, timeRange: timeRange as TimeRange, unique: unique === 'true' }
+  const sliding = { from: !('dateFrom' in query || 'dateTo' in query), to: !('dateTo' in query) }
+  return { aggregation, timeRange: timeRange as TimeRange, unique: unique === 'true', sliding }
+}
+
+/** The range of a request that is read at `nowMs`, which is no earlier than it was made. */
+export function rangeAt (
+  { aggregation, timeRange, sliding }: VisitsRequest, nowMs: number
+): TimeRange {
+  const toMs = sliding.to ? Math.max(nowMs + 1, timeRange.toMs) : timeRange.toMs
+  return { fromMs: sliding.from ? toMs - 1 - DEFAULT_MS[aggregation] : timeRange.fromMs, toMs }
 }
 
 /** The buckets that a range touches. */

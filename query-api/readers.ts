@@ -1,4 +1,5 @@
 import { SharedRead } from './shared-read.ts'
+import { rangeAt } from './parse-visits-request.ts'
 import { aggregatesQuery, toAggregatesAnswer } from './queries/aggregates.ts'
 import { analyticsQuery, toAnalyticsAnswer } from './queries/analytics.ts'
 import { profilesQuery, toProfiles } from './queries/profiles.ts'
@@ -98,10 +99,18 @@ export function analyticsReader (
   })
 }
 
-/** Answers are the text of their body. */
-export function visitsReader (options: ReaderOptions): SharedRead<TenantRequest<VisitsRequest>, string> {
+/**
+ * Answers are the text of their body. A window that ends now ends when it is read, so that all who wait for
+ * the same window, of whatever millisecond they asked, share one query.
+ */
+export function visitsReader (
+  { now, ...options }: ReaderOptions & { now: () => number }
+): SharedRead<TenantRequest<VisitsRequest>, string> {
   return singleReader(options, {
-    queryOf: ({ tenant, request }) => visitsQuery(tenant, request),
+    keyOf: ({ tenant, request: { aggregation, unique, timeRange, sliding } }) => JSON.stringify([
+      tenant, aggregation, unique, sliding.from ? 'slides' : timeRange.fromMs, sliding.to ? 'slides' : timeRange.toMs
+    ]),
+    queryOf: ({ tenant, request }) => visitsQuery(tenant, { ...request, timeRange: rangeAt(request, now()) }),
     answerOf: (_read, rows) => toVisitsBody(rows)
   })
 }
@@ -114,18 +123,20 @@ export function reportReader (options: ReaderOptions): SharedRead<ReportRead, ob
 }
 
 interface SingleReadOptions<Read, Answer> {
+  /** Without it, reads are equal where all that they ask is. */
+  keyOf?: (read: Read) => string
   queryOf: (read: Read) => Query
   answerOf: (read: Read, rows: readonly Row[]) => Answer
 }
 
 /** Requests are read one by one; equal ones that wait share the answer. */
 function singleReader<Read extends TenantRequest<unknown>, Answer> (
-  { client, limits, onBatch }: ReaderOptions, { queryOf, answerOf }: SingleReadOptions<Read, Answer>
+  { client, limits, onBatch }: ReaderOptions, { keyOf, queryOf, answerOf }: SingleReadOptions<Read, Answer>
 ): SharedRead<Read, Answer> {
   return new SharedRead<Read, Answer>({
     limits: { ...limits, batchSizeMax: 1 },
     onBatch,
-    keyOf: (read) => JSON.stringify(read),
+    keyOf: keyOf ?? ((read) => JSON.stringify(read)),
     groupOf: ({ tenant }) => tenant,
     subjectOf: () => '',
     bytesOf: () => 0,

@@ -35,7 +35,8 @@ export interface SharedReadLimits {
   inFlightMax: number
   /**
    * Milliseconds between the starts of two queries: a lone read starts at once, and under load those that
-   * arrive meanwhile share a query. A full batch does not wait.
+   * arrive meanwhile share a query. A full batch does not wait; where a batch is one request, it waits for
+   * its equals until a different one stands behind it.
    */
   startIntervalMs: number
   /** Milliseconds that a read may take, waiting included; and a query by itself. */
@@ -132,7 +133,7 @@ export class SharedRead<Request, Answer> {
     const { inFlightMax, batchSizeMax, startIntervalMs } = this.options.limits
     while (this.inFlight.size < inFlightMax && this.waiting.size > 0) {
       const restMs = this.lastStartMs + startIntervalMs - performance.now()
-      if (restMs > 0 && this.waiting.size < batchSizeMax) {
+      if (restMs > 0 && this.waiting.size < Math.max(batchSizeMax, 2)) {
         this.startLater(restMs)
         return
       }

@@ -2,7 +2,8 @@
 --
 -- PARTITION BY the month of arrival: a year of days would be too many partitions for a question over a year.
 --
--- ORDER BY the organisation, the page, then time: one organisation's pages lie together.
+-- ORDER BY the organisation, then time: every question is about a window of time, and most want only the parts
+-- of a minute at its two ends from here.
 CREATE TABLE IF NOT EXISTS {{database}}.visits {{on_cluster}}
 (
   visitedAt DateTime64(3, 'UTC'),
@@ -18,7 +19,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.visits {{on_cluster}}
 )
 ENGINE = {{engine MergeTree}}
 PARTITION BY toYYYYMM(received_at)
-ORDER BY (tenant, pageUrl, visitedAt)
+ORDER BY (tenant, visitedAt, pageUrl)
 TTL toDateTime(received_at) + INTERVAL {{retention_days rollup}} DAY
 SETTINGS ttl_only_drop_parts = 1, {{deduplication_settings}};
 
@@ -53,3 +54,31 @@ SELECT
   count() AS count
 FROM {{database}}.visits
 GROUP BY received_date, tenant, minute, pageUrl;
+
+-- The same by hour, for windows of weeks and months: a sixtieth of the rows.
+--
+-- PARTITION BY and ORDER BY as by minute.
+CREATE TABLE IF NOT EXISTS {{database}}.visits_by_hour {{on_cluster}}
+(
+  received_date Date,
+  tenant LowCardinality(String),
+  hour DateTime('UTC'),
+  pageUrl LowCardinality(String),
+  count SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = {{engine AggregatingMergeTree}}
+PARTITION BY toYYYYMM(received_date)
+ORDER BY (tenant, hour, pageUrl, received_date)
+TTL received_date + INTERVAL {{retention_days rollup}} DAY
+SETTINGS ttl_only_drop_parts = 1, {{deduplication_settings}};
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {{database}}.visits_by_hour_view {{on_cluster}}
+TO {{database}}.visits_by_hour AS
+SELECT
+  toDate(received_at) AS received_date,
+  tenant,
+  toStartOfHour(visitedAt) AS hour,
+  pageUrl,
+  count() AS count
+FROM {{database}}.visits
+GROUP BY received_date, tenant, hour, pageUrl;

@@ -1,6 +1,7 @@
 /**
- * Visits by page and bucket of time. Whole minutes are counted from the rollup, what is left of a window at
- * its ends from the raw rows: exact to the millisecond, and a year costs no more than its minutes.
+ * Visits by page and bucket of time. Whole hours are counted from the rollup by hour where the buckets are no
+ * shorter, whole minutes beside them from the rollup by minute, and what is left of a window at its ends from
+ * the raw rows: exact to the millisecond, and a year costs no more than its hours.
  */
 import { MillraceError, formatTime, visits } from '../../contract/index.ts'
 import { storablePart } from '../parse-window.ts'
@@ -11,7 +12,10 @@ import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
 /** Counts in one answer: 20 MB of text, of which a default window by minute needs 1,440 a page. */
 export const VISITS_COUNTS_MAX = 500_000
 
-const MINUTE_MS = 60_000
+/** Only this question is answered from it; its rows are those of the stream's rollup by minute, added up. */
+const VISITS_BY_HOUR = 'visits_by_hour'
+const MINUTE_S = 60
+const HOUR_S = 3600
 
 /** The start of a time's bucket. `time` is a DateTime or a DateTime64 in UTC. */
 const BUCKETS: Record<Aggregation, (time: string) => string> = {
@@ -21,7 +25,26 @@ const BUCKETS: Record<Aggregation, (time: string) => string> = {
   month: (time) => `toDateTime(toStartOfMonth(${time}), 'UTC')`
 }
 
-export function visitsQuery (tenant: string, { aggregation, timeRange, unique }: VisitsRequest): Query {
+/** What the rollup by hour does not count. */
+const OUTSIDE_HOURS = `
+      AND (
+        minute < toDateTime({hours_from_s:Int64}, 'UTC')
+        OR minute >= toDateTime({hours_to_s:Int64}, 'UTC')
+      )`
+
+/**
+ * What no rollup counts. As milliseconds: compared with a DateTime, ClickHouse (26.7) takes `<` for `<=` of
+ * the second before when it looks at the primary key, and leaves out the fraction of that second.
+ */
+const OUTSIDE_MINUTES = `
+      AND (
+        visitedAt < fromUnixTimestamp64Milli(1000 * {minutes_from_s:Int64}, 'UTC')
+        OR visitedAt >= fromUnixTimestamp64Milli(1000 * {minutes_to_s:Int64}, 'UTC')
+      )`
+
+export function visitsQuery (
+  tenant: string, { aggregation, timeRange, unique }: Omit<VisitsRequest, 'sliding'>
+): Query {
   const range = storablePart(timeRange)
   const params = { tenant, ...range, counts_max: VISITS_COUNTS_MAX + 1 }
   const bucket = BUCKETS[aggregation]
@@ -29,30 +52,28 @@ export function visitsQuery (tenant: string, { aggregation, timeRange, unique }:
     const counts = rawCounts(bucket('visitedAt'), 'uniqExact(identifier)')
     return { name: 'visits_unique', sql: byPage(counts), params }
   }
-  const whole = wholeMinutes(range)
-  if (whole.whole_from_s >= whole.whole_to_s) {
-    return { name: 'visits', sql: byPage(rawCounts(bucket('visitedAt'), 'count()')), params }
+  const minutes = wholeUnits(range, MINUTE_S)
+  const hours = aggregation === 'minute' ? undefined : wholeUnits(range, HOUR_S)
+  const isCovered = (whole: Whole | undefined, from: number, to: number): boolean => {
+    return whole !== undefined && whole.from === from && whole.to === to
   }
-  // As milliseconds: compared with a DateTime, ClickHouse (26.7) takes `<` for `<=` of the second before when
-  // it looks at the primary key, and leaves out the fraction of that second.
-  const edges = `
-      AND (
-        visitedAt < fromUnixTimestamp64Milli(1000 * {whole_from_s:Int64}, 'UTC')
-        OR visitedAt >= fromUnixTimestamp64Milli(1000 * {whole_to_s:Int64}, 'UTC')
-      )`
-  const aligned = whole.whole_from_s * 1000 === range.from_ms && whole.whole_to_s * 1000 === range.to_ms
-  const counts = aligned
-    ? rollupCounts(bucket('minute'))
-    : `
-    SELECT pageUrl, bucket_s, sum(visit_count) AS visit_count
-    FROM (${indent(rollupCounts(bucket('minute')))}
-      UNION ALL${indent(rawCounts(bucket('visitedAt'), 'count()', edges))}
-    )
-    GROUP BY pageUrl, bucket_s`
+  const counts = [
+    ...(hours === undefined ? [] : [rollupCounts('hour', bucket('hour'))]),
+    ...(minutes === undefined || isCovered(hours, minutes.from, minutes.to)
+      ? []
+      : [rollupCounts('minute', bucket('minute'), hours === undefined ? '' : OUTSIDE_HOURS)]),
+    ...(isCovered(minutes, range.from_ms / 1000, range.to_ms / 1000)
+      ? []
+      : [rawCounts(bucket('visitedAt'), 'count()', minutes === undefined ? '' : OUTSIDE_MINUTES)])
+  ]
   return {
     name: 'visits',
-    sql: byPage(counts),
-    params: { ...params, ...whole }
+    sql: byPage(together(counts)),
+    params: {
+      ...params,
+      ...(minutes === undefined ? {} : { minutes_from_s: minutes.from, minutes_to_s: minutes.to }),
+      ...(hours === undefined ? {} : { hours_from_s: hours.from, hours_to_s: hours.to })
+    }
   }
 }
 
@@ -82,23 +103,28 @@ export function toVisitsBody (rows: readonly Row[]): string {
   return `{"data":{${pages.join(',')}}}`
 }
 
-/** The whole minutes of `[from_ms, to_ms)`, in seconds; none where the end is not after the start. */
-function wholeMinutes (
-  range: { from_ms: number, to_ms: number }
-): { whole_from_s: number, whole_to_s: number } {
-  return {
-    whole_from_s: Math.ceil(range.from_ms / MINUTE_MS) * 60,
-    whole_to_s: Math.floor(range.to_ms / MINUTE_MS) * 60
-  }
+/** Epoch seconds, `[from, to)`. */
+interface Whole {
+  from: number
+  to: number
 }
 
-function rollupCounts (bucket: string): string {
+/** The whole minutes, or hours, of a range; undefined where it has none. */
+function wholeUnits (
+  { from_ms: fromMs, to_ms: toMs }: ReturnType<typeof storablePart>, unitS: number
+): Whole | undefined {
+  const from = Math.ceil(fromMs / 1000 / unitS) * unitS
+  const to = Math.floor(toMs / 1000 / unitS) * unitS
+  return from < to ? { from, to } : undefined
+}
+
+function rollupCounts (unit: 'minute' | 'hour', bucket: string, condition = ''): string {
   return `
     SELECT pageUrl, toUnixTimestamp(${bucket}) AS bucket_s, sum(count) AS visit_count
-    FROM ${visits.tables.byMinute}
+    FROM ${unit === 'hour' ? VISITS_BY_HOUR : visits.tables.byMinute}
     WHERE tenant = {tenant:String}
-      AND minute >= toDateTime({whole_from_s:Int64}, 'UTC')
-      AND minute < toDateTime({whole_to_s:Int64}, 'UTC')
+      AND ${unit} >= toDateTime({${unit}s_from_s:Int64}, 'UTC')
+      AND ${unit} < toDateTime({${unit}s_to_s:Int64}, 'UTC')${condition}
     GROUP BY pageUrl, bucket_s`
 }
 
@@ -109,6 +135,17 @@ function rawCounts (bucket: string, count: string, condition = ''): string {
     WHERE tenant = {tenant:String}
       AND visitedAt >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
       AND visitedAt < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')${condition}
+    GROUP BY pageUrl, bucket_s`
+}
+
+/** The counts of several tables, none of which counts what another one does. */
+function together (counts: readonly string[]): string {
+  const [first = '', ...others] = counts
+  if (others.length === 0) return first
+  return `
+    SELECT pageUrl, bucket_s, sum(visit_count) AS visit_count
+    FROM (${counts.map(indent).join('\n      UNION ALL')}
+    )
     GROUP BY pageUrl, bucket_s`
 }
 

@@ -1,5 +1,6 @@
 import { MillraceError, formatTime } from '../../contract/index.ts'
 import { SharedRead } from '../shared-read.ts'
+import { RowBound } from './row-bound.ts'
 import { toCells } from './answer.ts'
 import { planQuestion } from './plan-question.ts'
 import type { AnswerMeta, Cell } from './answer.ts'
@@ -42,6 +43,10 @@ export interface AskOptions {
   onBatch: (size: number) => void
 }
 
+interface AnswerOptions extends AskOptions {
+  rowBound: RowBound
+}
+
 /** Milliseconds for the queue and the estimate. */
 const WAIT_MS = 5_000
 
@@ -50,7 +55,8 @@ const WAIT_MS = 5_000
  * `query_too_large`, `query_timeout`, `overloaded`, `storage_unavailable`, `shutting_down`, `internal`.
  */
 export function questionReader (options: AskOptions): SharedRead<Ask, Asked> {
-  const { limits, onBatch } = options
+  const { client, limits, onBatch } = options
+  const rowBound = new RowBound({ client })
   return new SharedRead({
     limits: {
       batchSizeMax: 1,
@@ -65,16 +71,17 @@ export function questionReader (options: AskOptions): SharedRead<Ask, Asked> {
     groupOf: ({ tenant }) => tenant,
     subjectOf: () => '',
     bytesOf: () => 0,
-    readMany: (asks, signal) => Promise.all(asks.map((ask) => answer(ask, options, signal)))
+    readMany: (asks, signal) => Promise.all(asks.map((ask) => answer(ask, { ...options, rowBound }, signal)))
   })
 }
 
 async function answer (
-  { tenant, question, format }: Ask, { client, watermark, limits }: AskOptions, signal: AbortSignal
+  { tenant, question, format }: Ask, options: AnswerOptions, signal: AbortSignal
 ): Promise<Asked> {
+  const { client, watermark } = options
   const startedAt = performance.now()
   const plan = planQuestion(question, tenant)
-  await refuseExpensive(plan, client, limits, signal)
+  await refuseExpensive(plan, options, signal)
   // Asked before the rows are read, so that it never claims what they lack.
   const { completeUpToMs } = await watermark.stateOf(question.stream.name)
   const meta = (): AnswerMeta => ({
@@ -95,8 +102,9 @@ async function answer (
 }
 
 async function refuseExpensive (
-  plan: Plan, client: QuestionClient, { rowsReadMax }: QuestionLimits, signal: AbortSignal
+  plan: Plan, { client, limits: { rowsReadMax }, rowBound }: AnswerOptions, signal: AbortSignal
 ): Promise<void> {
+  if (await rowBound.holds(plan.table, rowsReadMax / plan.scans, signal)) return
   const rows = plan.scans * await client.estimateRows({ sql: plan.scanSql, params: plan.params }, signal)
   if (rows <= rowsReadMax) return
   throw new MillraceError('query_too_expensive',

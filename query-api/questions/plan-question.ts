@@ -16,6 +16,7 @@ export interface AnswerColumn {
 export interface Plan {
   sql: string
   params: Readonly<Record<string, unknown>>
+  table: string
   /** SELECT of what is scanned, for EXPLAIN ESTIMATE; the same parameters. */
   scanSql: string
   /** How often the query scans it. */
@@ -48,6 +49,7 @@ LIMIT {row_limit:UInt32}`.trimStart()
   return {
     sql,
     params: { ...params.values, row_limit: question.limit + 1 },
+    table: source.table,
     scanSql: `SELECT ${source.second} FROM ${source.table}\n${where}`,
     scans: question.top === undefined ? 1 : 2,
     columns: columnsOf(question),

@@ -21,6 +21,8 @@ export interface TableAnswer {
  * `storage_unavailable` where the database is out of reach or busy (it may come again), else `internal`.
  */
 export interface QuestionClient {
+  /** Rows of a table by the engine's own books, deleted ones included; Infinity where it does not say. */
+  tableRows: (table: string, signal: AbortSignal) => Promise<number>
   /** Rows that a scan is expected to read. */
   estimateRows: (query: QuestionQuery, signal: AbortSignal) => Promise<number>
   table: (query: QuestionQuery, signal: AbortSignal) => Promise<TableAnswer>
@@ -74,6 +76,12 @@ export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClient
     })
   }
   return {
+    async tableRows (table, signal) {
+      const sql = 'SELECT total_rows FROM system.tables WHERE database = currentDatabase() AND name = {table:String}'
+      const { data: [cells] } = await json({ sql, params: { table } }, signal)
+      const rows = cells?.[0] ?? undefined
+      return rows === undefined ? Infinity : Number(rows)
+    },
     async estimateRows ({ sql, params }, signal) {
       const { data } = await json({ sql: `EXPLAIN ESTIMATE ${sql}`, params }, signal)
       // Columns: database, table, parts, rows, marks; no row where no part can hold anything.

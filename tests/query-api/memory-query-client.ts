@@ -29,8 +29,8 @@ export class MemoryQueryClient implements QueryClient {
   private profiles (params: Query['params']): Row[] {
     const cookies = params['cookies'] as string[]
     return cookies.flatMap((cookie, index) => ['BUY', 'VIEW'].flatMap((action) => {
-      const from = (params['from_ms_each'] as number[])[index] as number
-      const to = (params['to_ms_each'] as number[])[index] as number
+      const from = (params['from_ms_each'] as number[] | undefined)?.[index] ?? params['from_ms'] as number
+      const to = (params['to_ms_each'] as number[] | undefined)?.[index] ?? params['to_ms'] as number
       return this.tags
         .filter(({ row, ms }) => row.cookie === cookie && row.action === action && ms >= from && ms < to)
         .sort((a, b) => b.ms - a.ms || b.partition - a.partition || b.offset - a.offset)

@@ -35,6 +35,10 @@ describe('the text of a query', () => {
 
   it.each([
     ['whole minutes', { aggregation: 'hour', timeRange: { fromMs: 60_000, toMs: 120_000 }, unique: false }],
+    ['whole hours', { aggregation: 'day', timeRange: { fromMs: 3_600_000, toMs: 7_200_000 }, unique: false }],
+    ['ends inside minutes of other hours', {
+      aggregation: 'day', timeRange: { fromMs: 1, toMs: 7_300_001 }, unique: false
+    }],
     ['ends inside minutes', { aggregation: 'month', timeRange, unique: false }],
     ['inside one minute', { aggregation: 'minute', timeRange: { fromMs: 1, toMs: 2 }, unique: false }],
     ['unique', { aggregation: 'day', timeRange, unique: true }]
