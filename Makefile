@@ -10,7 +10,7 @@ INSTALLED := node_modules/.package-lock.json
 .PHONY: help install start demo test lint types unit integration e2e bench chaos k6 kafka chromium faketime generate clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 # Not `npm ci`: it refuses a lock file that lacks the binaries of other platforms, which some registries do not serve.
 $(INSTALLED): package.json package-lock.json
@@ -47,6 +47,15 @@ bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loa
 
 chaos: $(INSTALLED) kafka faketime ## Kill, stop, cut and fill everything under load on both logs, then count; SEED repeats
 	@node --disable-warning=TimeoutNegativeWarning loadtest/chaos.ts
+
+bench-queries: $(INSTALLED) ## Measure POST /query over 10 million events against its SQL sent straight to ClickHouse
+	node loadtest/bench-queries.ts; status=$$?; node scripts/generate.ts; exit $$status
+
+bench-reads: $(INSTALLED) k6 ## Measure GET /visits and GET /user/{id} while 1,000 events/s come in
+	node loadtest/bench-reads.ts; status=$$?; node scripts/generate.ts; exit $$status
+
+bench-batches: $(INSTALLED) ## Measure the highest rate of events in batches, against single ones
+	node loadtest/bench-batches.ts; status=$$?; node scripts/generate.ts; exit $$status
 
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh

@@ -1,9 +1,9 @@
 import type { BenchConfig } from './config.ts'
+import type { Circumstances } from './markdown.ts'
 import type { Comparison } from './full-speed.ts'
 import type { FirehoseFigures } from './k6-run.ts'
 import type { Freshness } from './freshness.ts'
 import type { FullSpeedRound } from './full-speed.ts'
-import type { Machine, Revision } from './machine.ts'
 import type { ResourceUsage } from './resource-usage.ts'
 import type { StoredCounts } from './stored-counts.ts'
 import type { Target } from './targets.ts'
@@ -32,12 +32,6 @@ export interface BenchFigures {
   fullSpeed: FullSpeed
 }
 
-export interface BenchResult extends BenchFigures {
-  /** RFC 3339, of the start. */
-  startedAt: string
-  machine: Machine
-  revision: Revision
-  /** Runnable processes per core before the bench began: above a few tenths, others used the machine too. */
-  loadPerCoreBefore: number
+export interface BenchResult extends BenchFigures, Circumstances {
   targets: Target[]
 }

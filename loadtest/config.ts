@@ -22,6 +22,32 @@ export const benchSettings = {
   })
 }
 
+const { BENCH_SEED, BENCH_RESULTS_DIR, BENCH_DATA_DIR } = benchSettings
+const common = { BENCH_SEED, BENCH_RESULTS_DIR, BENCH_DATA_DIR }
+
+export const queriesSettings = {
+  BENCH_STORED_EVENTS: Type.Integer({ default: 10_000_000, minimum: 1, description: 'Events of the day asked about.' }),
+  BENCH_QUERY_ROUNDS: Type.Integer({ default: 30, minimum: 1, description: 'How often each question is asked.' }),
+  ...common
+}
+
+export const readsSettings = {
+  BENCH_READ_SECONDS: Type.Integer({ default: 40, minimum: 5, description: 'Length of the load.' }),
+  BENCH_READS_PER_SECOND: Type.Integer({ default: 50, minimum: 1, description: 'GET /visits a second, and GET /user/{id} too.' }),
+  BENCH_EVENTS_PER_SECOND: benchSettings.BENCH_EVENTS_PER_SECOND,
+  BENCH_STORED_EVENTS: Type.Integer({ default: 1_000_000, minimum: 1, description: 'Visits stored before, and page views too.' }),
+  ...common
+}
+
+export const batchesSettings = {
+  BENCH_BATCH_CONNECTIONS: Type.Integer({ default: 4, minimum: 1, description: 'Connections that send batches.' }),
+  BENCH_CONNECTIONS: benchSettings.BENCH_CONNECTIONS,
+  BENCH_ROUND_SECONDS: benchSettings.BENCH_ROUND_SECONDS,
+  BENCH_ROUNDS: benchSettings.BENCH_ROUNDS,
+  BENCH_WARM_UP_SECONDS: benchSettings.BENCH_WARM_UP_SECONDS,
+  ...common
+}
+
 export const demoSettings = {
   DEMO_RATE: Type.Integer({ default: 1_000, minimum: 1, maximum: 100_000, description: 'Events a second.' }),
   DEMO_SECONDS: Type.Optional(Type.Integer({ minimum: 1, description: 'Stop after so long; without it, on Ctrl-C.' })),
@@ -46,6 +72,9 @@ export const chaosSettings = {
 
 export type ChaosConfig = Readonly<Static<TObject<typeof chaosSettings>>>
 export type BenchConfig = Readonly<Static<TObject<typeof benchSettings>>>
+export type QueriesConfig = Readonly<Static<TObject<typeof queriesSettings>>>
+export type ReadsConfig = Readonly<Static<TObject<typeof readsSettings>>>
+export type BatchesConfig = Readonly<Static<TObject<typeof batchesSettings>>>
 export type DemoConfig = Readonly<Static<TObject<typeof demoSettings>>>
 
 /** The validated, frozen settings. Throws where the environment does not fit them. */

@@ -7,14 +7,18 @@ import autocannon from 'autocannon'
 import { createRetailer } from './retailer.ts'
 import type { FullSpeedOptions, FullSpeedRound } from './full-speed.ts'
 
-const { url, connections, seconds, bodiesPerConnection, seed } = JSON.parse(process.argv[2] ?? '') as FullSpeedOptions
+const options = JSON.parse(process.argv[2] ?? '') as FullSpeedOptions
+const { url, connections, seconds, bodiesPerConnection, eventsPerRequest = 1, seed } = options
 const retailer = createRetailer(seed)
 const nowMs = Date.now()
-const nextRequest = () => ({ body: JSON.stringify(retailer.next(nowMs)) })
+const nextBody = () => eventsPerRequest === 1
+  ? retailer.next(nowMs)
+  : Array.from({ length: eventsPerRequest }, () => retailer.next(nowMs))
+const nextRequest = () => ({ body: JSON.stringify(nextBody()) })
 
 process.once('disconnect', () => { process.exit(1) })
 const result = await autocannon({
-  url: `${url}/user_tags`,
+  url: `${url}${eventsPerRequest === 1 ? '/user_tags' : '/events/user_tags'}`,
   method: 'POST',
   headers: { 'content-type': 'application/json' },
   connections,
@@ -24,8 +28,8 @@ const result = await autocannon({
 })
 const round: FullSpeedRound = {
   seconds: result.duration,
-  accepted: result['2xx'],
-  perSecond: result['2xx'] / result.duration,
+  accepted: result['2xx'] * eventsPerRequest,
+  perSecond: result['2xx'] * eventsPerRequest / result.duration,
   refused: result.non2xx,
   errors: result.errors,
   latencyMs: { p50: result.latency.p50, p99: result.latency.p99, max: result.latency.max }

@@ -2,19 +2,24 @@ import { spawn } from 'node:child_process'
 import { median } from './percentiles.ts'
 import { ROOT, exitOf, stopProcess } from './child-process.ts'
 
+/** Events of one request of a batch: as many as it may have. */
+export const BATCH_EVENTS = 1_000
+
 export interface FullSpeedOptions {
   url: string
   connections: number
   seconds: number
   /** Different bodies that each connection sends in turn. */
   bodiesPerConnection: number
+  /** More than one: arrays to the batch route. One by default. */
+  eventsPerRequest?: number
   seed: number
 }
 
 /** One round of one server. */
 export interface FullSpeedRound {
   seconds: number
-  /** Requests answered 2xx; those still open at the end are not counted. */
+  /** Events of requests answered 2xx; those still open at the end are not counted. */
   accepted: number
   perSecond: number
   /** Requests answered otherwise. */

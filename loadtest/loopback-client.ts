@@ -26,8 +26,8 @@ export class LoopbackClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
   }
 
-  async get (path: string): Promise<Answer> {
-    return await this.#send('GET', path, undefined, {})
+  async get (path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return await this.#send('GET', path, undefined, headers)
   }
 
   /**

@@ -1,40 +1,36 @@
 import { ENDPOINTS } from './k6-run.ts'
 import { POLL_MS } from './freshness.ts'
+import { circumstances, down, list, megabytes, settingTable, table, targetTable, up, verdict } from './markdown.ts'
 import { distributionOf } from './percentiles.ts'
-import { isMet } from './targets.ts'
 import type { BenchResult, Firehose, FullSpeed } from './bench-result.ts'
 import type { FullSpeedRound } from './full-speed.ts'
-import type { Target } from './targets.ts'
 
 /** The result as Markdown, for people. Every figure comes from the result; none is rounded in our favour. */
 export function renderResult (result: BenchResult): string {
-  const { startedAt, machine, revision, targets, settings, firehose, fullSpeed, loadPerCoreBefore } = result
-  const missed = targets.filter((target) => !isMet(target)).length
+  const { startedAt, machine, targets, settings, firehose, fullSpeed } = result
   return [
     `# Load test, ${startedAt.slice(0, 10)}`,
-    `${missed === 0 ? 'All targets met' : `${missed} of ${targets.length} targets missed`}. Written by \`node loadtest/bench.ts\`.`,
+    `${verdict(targets)}. Written by \`node loadtest/bench.ts\`.`,
     '## Targets',
-    table(['Figure', 'Measured', 'Target', ''], targets.map(targetRow)),
+    targetTable(targets),
     ...firehoseSection(firehose),
     ...fullSpeedSection(fullSpeed),
     '## Conditions',
     list([
       `Everything ran on one machine: the load generators shared its ${machine.cores} cores with the system.`,
-      `CPU ${machine.cpuModel}, ${machine.cores} cores; memory ${up(machine.memoryBytes / 1e9, 1)} GB; ${machine.kernel}; ` +
-        `Node ${machine.node}; data on ${machine.fileSystem}.`,
-      `Load average per core before the start: ${up(loadPerCoreBefore, 2)}.`,
-      `Started ${startedAt}; commit ${revision.commit}${revision.changed ? ', with changes that were not committed' : ''}.`,
+      ...circumstances(result),
       'The system ran with its default settings (embedded log and embedded ClickHouse), on a fresh data folder; only the ' +
         'ports, the folder and LOG_LEVEL=warn were set.',
       'Latencies of the firehose are k6\'s http_req_duration: from the first byte sent to the last one read. k6 starts ' +
-        'requests at a constant rate whether or not earlier ones were answered.',
+        'requests at a constant rate whether or not earlier ones were answered; its own garbage collector runs less often ' +
+        'than by default (GOGC=400), which takes a third of its CPU off the shared cores.',
       `A probe posts an event of a new shopper and reads the profile every ${POLL_MS} ms until it shows; these reads come ` +
         'on top of the load.',
       'Full speed: autocannon in a process of its own, one request at a time on each connection, rounds alternating ' +
         'between the two servers; the first rounds (warm-up) are not counted.'
     ]),
     '## Settings',
-    table(['Setting', 'Value'], Object.entries(settings).map(([name, value]) => [name, String(value)]))
+    settingTable(settings)
   ].join('\n\n') + '\n'
 }
 
@@ -77,39 +73,4 @@ function fullSpeedSection ({ ingest, system }: FullSpeed): string[] {
       `${down(system.median, 0)}/s; ${system.accepted} events were answered in time and ${system.stored.user_tags} stored, ` +
       'those included whose connection was closed at the end of a round before the answer.'
   ]
-}
-
-function targetRow (target: Target): string[] {
-  const { name, unit, value, comparison, bound } = target
-  const digits = unit !== '' ? 1 : Number.isInteger(bound) ? 0 : 3
-  const shown = comparison === '<' ? up(value, digits) : down(value, digits)
-  const withUnit = (text: string) => unit === '' ? text : `${text} ${unit}`
-  return [name, Number.isNaN(value) ? shown : withUnit(shown), withUnit(`${comparison} ${bound}`), isMet(target) ? 'met' : '**missed**']
-}
-
-function megabytes (bytes: number): string {
-  return `${up(bytes / 1e6, 0)} MB`
-}
-
-/** Rounded up: for figures that should be small. */
-function up (value: number, digits: number): string {
-  return rounded(Math.ceil(value * 10 ** digits) / 10 ** digits, digits)
-}
-
-/** Rounded down: for figures that should be large. */
-function down (value: number, digits: number): string {
-  return rounded(Math.floor(value * 10 ** digits) / 10 ** digits, digits)
-}
-
-function rounded (value: number, digits: number): string {
-  return Number.isNaN(value) ? 'not measured' : value.toFixed(digits)
-}
-
-function table (head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-function list (items: readonly string[]): string {
-  return items.map((item) => `- ${item}`).join('\n')
 }

@@ -17,10 +17,14 @@ function withSection (readme: string, name: string, content: string): string {
   return `${readme.slice(0, start + head.length)}\n\n${content}\n${readme.slice(end)}`
 }
 
-/** Targets and measurements of the newest result of `make bench`, misses included. */
+/** Targets and measurements of the newest result of each bench, misses included. */
 function figures (): string {
-  const file = readdirSync(RESULTS).filter((name) => name.endsWith('.md')).sort().at(-1)
-  if (file === undefined) throw new Error('loadtest/results/ has no result: run make bench')
-  const [, targets] = readFileSync(new URL(file, RESULTS), 'utf8').split(/^## .*\n/m)
-  return `From [loadtest/results/${file}](loadtest/results/${file}), with its conditions:\n${targets?.trimEnd()}\n`
+  const files = readdirSync(RESULTS).filter((name) => name.endsWith('.md')).sort()
+  if (files.length === 0) throw new Error('loadtest/results/ has no result: run make bench')
+  // <date>-<name>.md: of each name the last date stays.
+  const newest = new Map(files.map((file) => [file.slice('2026-01-01-'.length), file]))
+  return [...newest].sort().map(([, file]) => {
+    const [, targets] = readFileSync(new URL(file, RESULTS), 'utf8').split(/^## .*\n/m)
+    return `From [loadtest/results/${file}](loadtest/results/${file}), with its conditions:\n${targets?.trimEnd()}\n`
+  }).join('\n')
 }

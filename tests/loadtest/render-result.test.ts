@@ -65,6 +65,12 @@ describe('the written result', () => {
     expect(text).not.toContain('NaN')
   })
 
+  it('says where others used the machine too', () => {
+    const result = resultOf(goodFigures())
+    expect(renderResult(result)).not.toContain('Others used')
+    expect(renderResult({ ...result, loadPerCoreBefore: 0.6 })).toContain('Others used the machine too')
+  })
+
   it('says of a figure that is not there that it was not measured', () => {
     const text = rowsWith(({ firehose }) => { firehose.freshness.delaysMs = [] })
     expect(text).toContain('| freshness: slowest probe | not measured | < 10000 ms | **missed** |')
