@@ -1,5 +1,5 @@
 /**
- * The durable log behind one interface. `embedded/` (LMDB, one machine) and `kafka/` (Redpanda, Kafka)
+ * The durable log behind one interface. `embedded/` (files, one machine) and `kafka/` (Redpanda, Kafka)
  * implement it, and one conformance suite holds both to it.
  *
  * A topic is a fixed number of partitions; a partition is a sequence of records with rising offsets (gaps are

@@ -4,7 +4,7 @@ import { LogUnavailableError } from '../event-log.ts'
 import { CLOSE, monotonicMs } from './append-message.ts'
 import { LogFullError } from './errors.ts'
 import type {
-  Append, AppendAnswer, AppendRefused, AppendRequest, AppendThreadData
+  Append, AppendAnswer, AppendRefused, AppendRequest, AppendThreadData, ExpireRequest
 } from './append-message.ts'
 
 export interface AppendClientOptions extends AppendThreadData {
@@ -31,8 +31,8 @@ export class AppendClient {
   /** Starts the thread if it does not run. It does not keep the process alive; a waiting append does. */
   start (): Worker {
     if (this.#thread !== undefined) return this.#thread
-    const { database, bytesMax } = this.#options
-    const workerData: AppendThreadData = { database, bytesMax }
+    const { database, directory, bytesMax, segmentBytes } = this.#options
+    const workerData: AppendThreadData = { database, directory, bytesMax, segmentBytes }
     const thread = new Worker(new URL('append-thread.ts', import.meta.url), { workerData })
     thread.unref()
     thread.on('message', (answers: AppendAnswer[]) => {
@@ -62,6 +62,12 @@ export class AppendClient {
       const request: AppendRequest = { ...append, id, deadlineMs: monotonicMs() + writeTimeoutMs }
       thread.postMessage(request, [append.buffer.buffer as ArrayBuffer])
     })
+  }
+
+  /** Lets the thread delete what has become too old; nobody waits for it. */
+  expire (nowMs: number): void {
+    const request: ExpireRequest = { expireAtMs: nowMs }
+    this.start().postMessage(request)
   }
 
   /** Waits for the appends under way and ends the thread. */

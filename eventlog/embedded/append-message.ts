@@ -1,20 +1,29 @@
 /** What the thread that appends is told, and what it answers: all of it can be cloned between threads. */
 import type { RootDatabaseOptionsWithPath } from 'lmdb'
 
-export type RecordDatabaseOptions = Pick<
+export type TopicDatabaseOptions = Pick<
   RootDatabaseOptionsWithPath & { path: string }, 'path' | 'mapSize' | 'encoding' | 'keyEncoding'
 >
 
-export interface AppendThreadData {
-  database: RecordDatabaseOptions
-  /** Bound on the sum of all batches. */
+/** Where the records of a log are. */
+export interface RecordPlace {
+  database: TopicDatabaseOptions
+  /** Of the segments and the heads. */
+  directory: string
+}
+
+export interface AppendThreadData extends RecordPlace {
+  /** Bound on the sum of all frames. */
   bytesMax: number
+  /** A segment that would grow beyond it is sealed. */
+  segmentBytes: number
 }
 
 /** Record batches for partitions of one topic, stored together or not at all. */
 export interface Append {
   topicId: number
   batches: BatchSlice[]
+  /** The batches, without gaps. */
   buffer: Uint8Array
 }
 
@@ -28,9 +37,19 @@ export interface BatchSlice {
 
 export interface AppendRequest extends Append {
   id: number
-  /** CLOCK_MONOTONIC in milliseconds; a transaction that begins later stores nothing of the append. */
+  /** CLOCK_MONOTONIC in milliseconds; what gets the lock later stores nothing of the append. */
   deadlineMs: number
 }
+
+/** Deletes the segments that hold nothing young enough; nobody waits for it. */
+export interface ExpireRequest {
+  /** Epoch milliseconds that ages are counted to. */
+  expireAtMs: number
+}
+
+export const CLOSE = 'close'
+
+export type ThreadRequest = AppendRequest | ExpireRequest | typeof CLOSE
 
 export type AppendAnswer = AppendStored | AppendRefused
 
@@ -43,11 +62,9 @@ export interface AppendStored {
 export interface AppendRefused {
   id: number
   refusal: 'late' | 'full' | 'fault'
-  /** What LMDB threw. */
+  /** What LMDB or the file system threw. */
   fault?: unknown
 }
-
-export const CLOSE = 'close'
 
 /** One clock for all threads of the machine. */
 export function monotonicMs (): number {

@@ -1,10 +1,11 @@
 /**
- * The event log in a directory of this machine, over LMDB. An ingest process appends while a processor
- * process reads and commits; any of them may be killed at any point.
+ * The event log in a directory of this machine: records in segment files, topics and groups in LMDB. An
+ * ingest process appends while a processor process reads and commits; any of them may be killed at any point.
  *
- * Guarantee: what append or commit acknowledged is on disk (see environment.ts). Records and group state are
- * two environments with two write locks, so a processor that is stopped in the middle of a commit does not
- * hold up ingest; it holds up the other members of the machine's groups until it goes on or is killed.
+ * Guarantee: what append or commit acknowledged is on disk, and nobody sees it before (see log-writer.ts,
+ * segment-file.ts and environment.ts). Appends and group state have a write lock each, so a processor that is
+ * stopped in the middle of a commit does not hold up ingest; it holds up the other members of the machine's
+ * groups until it goes on or is killed.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +15,7 @@ import { GroupMember } from './group-member.ts'
 import { GroupStore } from './group-store.ts'
 import { RecordStore } from './record-store.ts'
 import { openEnvironment } from './environment.ts'
-import type { RecordDatabaseOptions } from './append-message.ts'
+import type { RecordPlace } from './append-message.ts'
 import type { Environment } from './environment.ts'
 import type { GroupKey } from './group-store.ts'
 import type {
@@ -31,6 +32,8 @@ export interface EmbeddedLogOptions {
   retentionIntervalMs?: number
   /** Bound on the bytes of all records; at the bound append throws LogUnavailableError. Default 32 GiB. */
   bytesMax?: number
+  /** Size of the files that hold the records; retention deletes whole ones. Default 32 MiB. */
+  segmentBytes?: number
   /** Bound on one record with its header. Default 1 MiB, as in Kafka. */
   recordBytesMax?: number
   /** Bound on the bytes of appends that wait for the disk. Default 64 MiB. */
@@ -53,6 +56,7 @@ const DEFAULTS = {
   retentionMs: 7 * 24 * 3_600_000,
   retentionIntervalMs: 60_000,
   bytesMax: 32 * 2 ** 30,
+  segmentBytes: 32 * 2 ** 20,
   recordBytesMax: 2 ** 20,
   pendingBytesMax: 64 * 2 ** 20,
   sessionTimeoutMs: 3000,
@@ -64,8 +68,8 @@ const DEFAULTS = {
 }
 
 const GROUP_BYTES_MAX = 64 * 2 ** 20
-/** Address space only. Pages are filled up to half, and freed ones are reused late. */
-const MAP_SLACK_BYTES = 256 * 2 ** 20
+/** One size in every process: a process that mapped less than another has written could not read on. */
+const TOPIC_BYTES_MAX = 64 * 2 ** 20
 
 /** Opens the log of a directory; any number of processes may. */
 export function openEmbeddedLog (options: EmbeddedLogOptions): EventLog {
@@ -74,34 +78,33 @@ export function openEmbeddedLog (options: EmbeddedLogOptions): EventLog {
 
 class EmbeddedLog implements EventLog {
   readonly #options: Required<EmbeddedLogOptions>
-  readonly #recordEnvironment: Environment<Buffer, Buffer>
+  readonly #topicEnvironment: Environment<Buffer, Buffer>
   readonly #groupEnvironment: Environment<unknown, GroupKey>
   readonly #appends: AppendClient
   readonly #records: RecordStore
   readonly #groups: GroupStore
   readonly #members = new Set<GroupMember>()
   #expireAtMs: number
-  #expiring: Promise<void> = Promise.resolve()
 
   constructor (options: Required<EmbeddedLogOptions>) {
     this.#options = options
-    const { directory, writeTimeoutMs, bytesMax, sessionTimeoutMs, monotonicMs } = options
-    mkdirSync(directory, { recursive: true })
-    // One size in every process: a process that mapped less than another has written could not read on.
-    const recordDatabase: RecordDatabaseOptions = {
-      path: join(directory, 'records.mdb'),
-      mapSize: 2 * bytesMax + MAP_SLACK_BYTES,
-      encoding: 'binary',
-      keyEncoding: 'binary'
+    const { directory, writeTimeoutMs, sessionTimeoutMs, monotonicMs } = options
+    const place: RecordPlace = {
+      directory: join(directory, 'segments'),
+      database: {
+        path: join(directory, 'topics.mdb'), mapSize: TOPIC_BYTES_MAX, encoding: 'binary', keyEncoding: 'binary'
+      }
     }
-    this.#recordEnvironment = openEnvironment({ ...recordDatabase, writeTimeoutMs })
-    this.#appends = new AppendClient({ database: recordDatabase, bytesMax, writeTimeoutMs })
+    mkdirSync(place.directory, { recursive: true })
+    this.#topicEnvironment = openEnvironment({ ...place.database, writeTimeoutMs })
+    this.#appends = new AppendClient({ ...options, ...place })
     this.#groupEnvironment = openEnvironment({
       path: join(directory, 'groups.mdb'), mapSize: GROUP_BYTES_MAX, encoding: 'json', writeTimeoutMs
     })
     this.#records = new RecordStore({
       ...options,
-      environment: this.#recordEnvironment,
+      ...place,
+      environment: this.#topicEnvironment,
       appends: this.#appends,
       defaultRetentionMs: options.retentionMs
     })
@@ -161,9 +164,9 @@ class EmbeddedLog implements EventLog {
   /** Stops the consumers that still run, waits for the writes under way. */
   async close (): Promise<void> {
     await Promise.all([...this.#members].map(async (member) => await member.stop()))
-    await this.#expiring
     await this.#appends.close()
-    await this.#recordEnvironment.close()
+    this.#records.close()
+    await this.#topicEnvironment.close()
     await this.#groupEnvironment.close()
   }
 
@@ -171,15 +174,6 @@ class EmbeddedLog implements EventLog {
     const { monotonicMs, retentionIntervalMs } = this.#options
     if (monotonicMs() < this.#expireAtMs) return
     this.#expireAtMs = monotonicMs() + retentionIntervalMs
-    this.#expiring = this.#expiring.then(async () => await this.#expire())
-  }
-
-  async #expire (): Promise<void> {
-    try {
-      let more = true
-      while (more) more = await this.#records.expire(this.#options.now())
-    } catch {
-      // Whatever keeps the log from deleting also fails the appends, which report it; the next round retries.
-    }
+    this.#appends.expire(this.#options.now())
   }
 }

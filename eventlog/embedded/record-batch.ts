@@ -1,6 +1,5 @@
 /**
- * How records lie in LMDB: what one append gives one partition is one entry, since an entry costs a page and
- * a B-tree insert and a record should not. Big-endian:
+ * How the records lie that one append gives one partition. Big-endian:
  *
  *     u8 format (1), u32 records, f64 newest timestamp, then for each record
  *     u32 key bytes, u32 value bytes, f64 timestamp, key, value

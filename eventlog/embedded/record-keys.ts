@@ -1,60 +1,42 @@
 /**
- * Keys of the environment of records, big-endian so that they sort by number, and its two kinds of number:
+ * Keys of the environment of topics, big-endian so that they sort by number:
  *
- *     'topic' name                           -> TopicMeta as JSON
- *     'h' u32 topic, u32 partition           -> u64 end offset
- *     'b' u32 topic, u32 partition, u64 base -> record batch
- *     'bytes'                                -> f64 sum of all batches
+ *     'topic' name                 -> TopicMeta as JSON
+ *     's' u32 topic, u32 segment   -> SegmentInfo as JSON
+ *     'bytes'                      -> f64 sum of the frames in all sealed segments
  */
 import type { Database } from 'lmdb'
 
-export type RecordDatabase = Database<Buffer, Buffer>
+export type TopicDatabase = Database<Buffer, Buffer>
 
 export const TOPIC = Buffer.from('topic')
 export const BYTES = Buffer.from('bytes')
 
-const PREFIX_BYTES = 9
+const SEGMENT_MAX = 2 ** 32 - 1
+const SEGMENT_KEY_BYTES = 9
+const SEGMENT_PREFIX_BYTES = 5
 
 export function topicKey (name: string): Buffer {
   return Buffer.concat([TOPIC, Buffer.from(name)])
 }
 
-export function batchKey (topicId: number, partition: number, base: number): Buffer {
-  const key = partitionKey('b', topicId, partition, PREFIX_BYTES + 8)
-  key.writeBigUInt64BE(BigInt(base), PREFIX_BYTES)
+export function segmentKey (topicId: number, segment: number): Buffer {
+  const key = Buffer.alloc(SEGMENT_KEY_BYTES)
+  key.write('s', 'latin1')
+  key.writeUInt32BE(topicId, 1)
+  key.writeUInt32BE(segment, SEGMENT_PREFIX_BYTES)
   return key
 }
 
-/** The base offset of the first key, if it is a batch of the same partition as `sought`. */
-export function baseOf (keys: Iterable<Buffer>, sought: Buffer): number | undefined {
-  const [key] = keys
-  const same = key?.length === sought.length && key.compare(sought, 0, PREFIX_BYTES, 0, PREFIX_BYTES) === 0
-  return same ? Number(key.readBigUInt64BE(PREFIX_BYTES)) : undefined
+/** The oldest segment of a topic that is left. */
+export function oldestSegment (database: TopicDatabase, topicId: number): number {
+  return firstOf(database.getKeys({ start: segmentKey(topicId, 0), limit: 1 }), topicId)
 }
 
-/** Sum of the bytes of all batches. */
-export function storedBytes (database: RecordDatabase): number {
-  return database.get(BYTES)?.readDoubleBE(0) ?? 0
-}
-
-export function putStoredBytes (database: RecordDatabase, bytes: number): void {
-  const value = Buffer.alloc(8)
-  value.writeDoubleBE(bytes)
-  database.putSync(BYTES, value)
-}
-
-/** Offset that the next record of the partition gets. */
-export function endOffset (database: RecordDatabase, topicId: number, partition: number): number {
-  const head = database.get(headKey(topicId, partition))
-  return head === undefined ? 0 : Number(head.readBigUInt64BE(0))
-}
-
-export function putEndOffset (
-  database: RecordDatabase, topicId: number, partition: number, offset: number
-): void {
-  const value = Buffer.alloc(8)
-  value.writeBigUInt64BE(BigInt(offset))
-  database.putSync(headKey(topicId, partition), value)
+/** The segment of a topic that is written. */
+export function newestSegment (database: TopicDatabase, topicId: number): number {
+  const start = segmentKey(topicId, SEGMENT_MAX)
+  return firstOf(database.getKeys({ start, limit: 1, reverse: true }), topicId)
 }
 
 /** The smallest key after all keys that begin with `prefix`, none of which goes on with 0xff. */
@@ -62,14 +44,10 @@ export function after (prefix: Buffer): Buffer {
   return Buffer.concat([prefix, Buffer.from([0xff])])
 }
 
-function headKey (topicId: number, partition: number): Buffer {
-  return partitionKey('h', topicId, partition, PREFIX_BYTES)
-}
-
-function partitionKey (kind: 'h' | 'b', topicId: number, partition: number, bytes: number): Buffer {
-  const key = Buffer.alloc(bytes)
-  key.write(kind, 'latin1')
-  key.writeUInt32BE(topicId, 1)
-  key.writeUInt32BE(partition, 5)
-  return key
+function firstOf (keys: Iterable<Buffer>, topicId: number): number {
+  const [key] = keys
+  if (key?.length !== SEGMENT_KEY_BYTES || key.readUInt32BE(1) !== topicId) {
+    throw new Error(`Topic ${topicId} has no segment`)
+  }
+  return key.readUInt32BE(SEGMENT_PREFIX_BYTES)
 }

@@ -1,10 +1,14 @@
-/** Topics and their records in one LMDB environment, laid out as record-keys.ts says. */
+/**
+ * Topics and their records. LMDB holds the topics and which segments they have; the records are in the
+ * segments, which the thread that appends writes and this reads.
+ */
 import { LogUnavailableError, RecordTooLargeError } from '../event-log.ts'
-import {
-  BYTES, TOPIC, after, baseOf, batchKey, endOffset, putStoredBytes, storedBytes, topicKey
-} from './record-keys.ts'
+import { HeadFile, headPath } from './head-file.ts'
+import { TOPIC, after, topicKey } from './record-keys.ts'
+import { TopicReader } from './topic-reader.ts'
 import { UnknownTopicError } from './errors.ts'
-import { batchBytes, decodeBatch, encodeBatch, encodedBytes, newestTimestamp } from './record-batch.ts'
+import { addSegment, sealedBytes } from './segment-catalog.ts'
+import { batchBytes, encodeBatch, encodedBytes } from './record-batch.ts'
 import { partitionOf } from './partitioner.ts'
 import type { Append } from './append-message.ts'
 import type { AppendClient } from './append-client.ts'
@@ -19,6 +23,8 @@ export interface TopicMeta {
 
 export interface RecordStoreOptions {
   environment: Environment<Buffer, Buffer>
+  /** Of the segments and the heads. */
+  directory: string
   appends: AppendClient
   recordBytesMax: number
   /** Bound on what appends of this process hold in memory until they are durable. */
@@ -28,18 +34,19 @@ export interface RecordStoreOptions {
 
 const TOPIC_NAME_BYTES_MAX = 249
 const PARTITIONS_MAX = 1000
-/** Batches that one retention step deletes: bounds how long it holds the write lock. */
-const EXPIRE_BATCHES_MAX = 256
 
 export class RecordStore {
   readonly #options: RecordStoreOptions
   readonly #environment: Environment<Buffer, Buffer>
+  readonly #heads: HeadFile
   readonly #topics = new Map<string, TopicMeta>()
+  readonly #readers = new Map<number, TopicReader>()
   #pendingBytes = 0
 
   constructor (options: RecordStoreOptions) {
     this.#options = options
     this.#environment = options.environment
+    this.#heads = new HeadFile(headPath(options.directory))
   }
 
   async createTopics (topics: readonly TopicSpec[]): Promise<void> {
@@ -56,7 +63,7 @@ export class RecordStore {
 
   /** Throws what LMDB throws when it cannot be read. */
   ping (): void {
-    this.#environment.fresh().get(BYTES)
+    sealedBytes(this.#environment.fresh())
   }
 
   /** Throws UnknownTopicError. */
@@ -98,47 +105,31 @@ export class RecordStore {
   }
 
   offsets (topicName: string): PartitionOffsets[] {
-    const topic = this.topic(topicName)
-    this.#environment.fresh()
-    return Array.from({ length: topic.partitions }, (_, partition) => {
-      const end = this.#end(topic, partition)
-      return { partition, begin: this.#baseAtOrAfter(topic, partition, 0) ?? end, end }
-    })
+    return this.#reader(this.topic(topicName)).offsets()
   }
 
   /** Begin offset of one partition. */
   begin (topicName: string, partition: number): number {
-    const topic = this.topic(topicName)
-    this.#environment.fresh()
-    return this.#baseAtOrAfter(topic, partition, 0) ?? this.#end(topic, partition)
+    return (this.offsets(topicName)[partition] as PartitionOffsets).begin
   }
 
-  /** The committed records from `offset` on, in order; ends at the end of the partition. */
-  * records (topicName: string, partition: number, offset: number): Generator<LogRecord> {
-    const topic = this.topic(topicName)
-    const database = this.#environment.fresh()
-    if (offset >= this.#end(topic, partition)) return
-    let base = this.#baseAtOrBefore(topic, partition, offset) ?? this.#baseAtOrAfter(topic, partition, offset)
-    while (base !== undefined) {
-      const batch = database.getBinary(batchKey(topic.id, partition, base))
-      if (batch !== undefined) yield * decodeBatch(batch, base, offset)
-      base = this.#baseAtOrAfter(topic, partition, base + 1)
-    }
+  /** The durable records from `offset` on, in order; ends at the end of the partition. */
+  records (topicName: string, partition: number, offset: number): Generator<LogRecord> {
+    return this.#reader(this.topic(topicName)).records(partition, offset)
   }
 
-  /** One bounded step of retention: deletes batches older than their topic allows; true if more are left. */
-  async expire (nowMs: number): Promise<boolean> {
-    return await this.#environment.write(() => {
-      const topics = [...this.#environment.database.getRange({ start: TOPIC, end: after(TOPIC) })]
-        .map(({ value }) => JSON.parse(value.toString()) as TopicMeta)
-      let left = EXPIRE_BATCHES_MAX
-      for (const topic of topics) {
-        for (let partition = 0; partition < topic.partitions && left > 0; partition++) {
-          left -= this.#expirePartition(topic, partition, nowMs - topic.retentionMs, left)
-        }
-      }
-      return left === 0
-    })
+  close (): void {
+    for (const reader of this.#readers.values()) reader.close()
+    this.#heads.close()
+  }
+
+  #reader ({ id: topicId }: TopicMeta): TopicReader {
+    const known = this.#readers.get(topicId)
+    if (known !== undefined) return known
+    const { directory, environment: { fresh } } = this.#options
+    const reader = new TopicReader({ topicId, directory, fresh, heads: this.#heads })
+    this.#readers.set(topicId, reader)
+    return reader
   }
 
   #createTopic ({ name, partitions, retentionMs }: TopicSpec): void {
@@ -147,6 +138,7 @@ export class RecordStore {
     const id = database.getKeysCount({ start: TOPIC, end: after(TOPIC) })
     const meta: TopicMeta = { id, partitions, retentionMs: retentionMs ?? this.#options.defaultRetentionMs }
     database.putSync(topicKey(name), Buffer.from(JSON.stringify(meta)))
+    addSegment(database, id, 0, new Array<number>(partitions).fill(0))
   }
 
   #byPartition (topic: TopicMeta, records: readonly AppendRecord[]): PartitionGroup[] {
@@ -165,34 +157,6 @@ export class RecordStore {
       }
     })
     return [...groups.values()]
-  }
-
-  #expirePartition (topic: TopicMeta, partition: number, beforeMs: number, most: number): number {
-    const { database } = this.#environment
-    for (let deleted = 0; deleted < most; deleted++) {
-      const base = this.#baseAtOrAfter(topic, partition, 0)
-      if (base === undefined) return deleted
-      const key = batchKey(topic.id, partition, base)
-      const batch = database.getBinary(key) as Buffer
-      if (newestTimestamp(batch) >= beforeMs) return deleted
-      database.removeSync(key)
-      putStoredBytes(database, storedBytes(database) - batch.length)
-    }
-    return most
-  }
-
-  #end (topic: TopicMeta, partition: number): number {
-    return endOffset(this.#environment.database, topic.id, partition)
-  }
-
-  #baseAtOrAfter (topic: TopicMeta, partition: number, offset: number): number | undefined {
-    const start = batchKey(topic.id, partition, offset)
-    return baseOf(this.#environment.database.getKeys({ start, limit: 1 }), start)
-  }
-
-  #baseAtOrBefore (topic: TopicMeta, partition: number, offset: number): number | undefined {
-    const start = batchKey(topic.id, partition, offset)
-    return baseOf(this.#environment.database.getKeys({ start, limit: 1, reverse: true }), start)
   }
 }
 

@@ -35,7 +35,7 @@ interface Outage {
 function embeddedOutage (): Outage {
   return {
     begin: async ({ place }) => {
-      const path = join(place.directory, 'log/records.mdb')
+      const path = join(place.directory, 'log/topics.mdb')
       const holder = spawn(process.execPath, [LOCK_HOLDER, path, String(LOG_BYTES_MAX)], {
         stdio: ['ignore', 'pipe', 'inherit']
       })

@@ -50,7 +50,8 @@ async function begins (log: EventLog, topic: string): Promise<number[]> {
 
 test('records older than the retention go, younger ones and other topics stay', async () => {
   let now = Date.now()
-  const log = open({ now: () => now, retentionIntervalMs: 0 })
+  // An append to a segment: whole ones are deleted.
+  const log = open({ now: () => now, retentionIntervalMs: 0, segmentBytes: 1 })
   const [short, long] = [await newTopic(log, 1, DAY_MS), await newTopic(log, 1, 30 * DAY_MS)]
   for (const topic of [short, long]) {
     await log.append(topic, [record('k', 'old 0'), record('k', 'old 1')])
@@ -65,6 +66,23 @@ test('records older than the retention go, younger ones and other topics stay', 
   const session = await member.session(0, DEADLINE_MS)
   expect(session.committed).toEqual({ offset: 2, metadata: '' })
   expect(texts(await readAll(session, 0, 3))).toEqual(['young'])
+})
+
+test('a segment that never fills keeps no record longer than an eighth beyond the retention', async () => {
+  let now = Date.now()
+  const log = open({ now: () => now, retentionIntervalMs: 0, retentionMs: DAY_MS })
+  const [topic, other] = [await newTopic(log), await newTopic(log)]
+  const append = async (to: string, value: string) => {
+    await log.append(to, [{ ...record('k', value), timestampMs: now }])
+  }
+  await append(topic, 'old')
+  now += DAY_MS / 8 + 1
+  await append(other, 'lets retention look')
+  await append(topic, 'young')
+  now += DAY_MS * 7 / 8
+  await append(other, 'and again')
+  await eventually('the old one is gone', DEADLINE_MS, async () =>
+    (await begins(log, topic))[0] === 1 ? true : undefined)
 })
 
 test('an emptied partition keeps counting: begin and end stay where the next record goes', async () => {

@@ -30,7 +30,7 @@ test('append is refused, not hung, while a writer stands still, and goes on once
   const log = openEmbeddedLog({ directory, writeTimeoutMs: 300 })
   await log.createTopics([{ name: 'topic', partitions: 1 }])
   await log.append('topic', [record('k', 'before')])
-  const holder = await holdLock(join(directory, 'records.mdb'))
+  const holder = await holdLock(join(directory, 'topics.mdb'))
   await expect(log.append('topic', [record('k', 'meanwhile')])).rejects
     .toMatchObject({ code: 'log_unavailable', retryable: true })
   expect(await log.offsets('topic')).toEqual([{ partition: 0, begin: 0, end: 1 }])
