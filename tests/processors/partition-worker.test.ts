@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { createDecoder, streams } from '../../contract/index.ts'
 import { LogUnavailableError } from '../../eventlog/index.ts'
 import { runPartitionWorker } from '../../processors/index.ts'
-import { Crash, PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
+import { PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
 import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
 import type { Row, Stream } from '../../contract/index.ts'
@@ -162,40 +162,6 @@ test('an owner that is fenced before it announces a batch inserts nothing', asyn
   await run({ session, sink })
   expect(sink.tables.size).toBe(0)
 })
-
-test('a crash at any step, again and again, with other batch limits each time, stores all exactly once', {
-  timeout: 60_000
-}, async () => {
-  const lives = fc.record({ crashAtStep: fc.nat(30), rowsMax: fc.integer({ min: 1, max: 9 }) })
-  const plans = fc.array(lives, { maxLength: 8 })
-  await fc.assert(fc.asyncProperty(plans, fc.nat(3), async (plan, junkEvery) => {
-    const partition = new PartitionDouble()
-    for (let number = 0; number < 20; number++) {
-      partition.append(junkEvery > 0 && number % (junkEvery + 3) === 0 ? Buffer.from('junk') : eventBytes(number))
-    }
-    const sink = new SinkDouble()
-    for (const { crashAtStep, rowsMax } of [...plan, { crashAtStep: Infinity, rowsMax: 5 }]) {
-      let steps = 0
-      const step = () => { if (steps++ >= crashAtStep) throw new Crash() }
-      sink.step = step
-      await runUntilCrash({ session: partition.open(step), sink, rowsMax }, () => steps > crashAtStep)
-    }
-    const stored = idsOf(sink.rows('user_tags'))
-    const dead = sink.rows('dead_letters').map((row) => Number(row['offset']))
-    expect([...stored, ...dead].toSorted((a, b) => a - b)).toEqual(upTo(20))
-    expect(ledgerOffsets(sink)).toBe(20)
-  }), { numRuns: 300 })
-})
-
-/** Runs a worker; once it has crashed, none of its retries has an effect any more, and it is left behind. */
-async function runUntilCrash (options: RunOptions, crashed: () => boolean): Promise<void> {
-  const dead = Promise.withResolvers<void>()
-  const observer = { retrying: () => { if (crashed()) dead.resolve() } }
-  const controller = new AbortController()
-  const session = { ...options.session, signal: AbortSignal.any([options.session.signal, controller.signal]) }
-  await Promise.race([run({ ...options, session, observer }), dead.promise])
-  controller.abort()
-}
 
 test('records that the log deleted before they were stored are reported', async () => {
   const partition = partitionOf(10)

@@ -4,9 +4,6 @@ import type { Row } from '../../contract/index.ts'
 import type { LogRecord, PartitionSession } from '../../eventlog/index.ts'
 import type { InsertRequest, Sink } from '../../processors/index.ts'
 
-/** Thrown in place of everything that follows the death of a process. */
-export class Crash extends Error {}
-
 /**
  * One partition of a log with its committed offset and an owner's generation: what outlives a crash. `step`
  * is called before and after each effect and may throw.
