@@ -6,7 +6,7 @@ export { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, civilToMs, formatTime, fromEpoch,
 export { EVENT_ID_LENGTH_MAX, FORMATS, TEXT_LENGTH_MAX } from './http-schema.ts'
 export type { JsonSchema } from './http-schema.ts'
 export type { Field } from './fields.ts'
-export { toDateTime } from './row.ts'
+export { readPath, toDateTime } from './row.ts'
 export type { RecordPosition, Row } from './row.ts'
 export { RegistryError, connectSchemaRegistry } from './schema-registry.ts'
 export type { SchemaRegistry } from './schema-registry.ts'

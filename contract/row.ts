@@ -97,7 +97,8 @@ export function toDateTime (ms: number): string {
   return formatTime(ms).slice(0, 23).replace('T', ' ')
 }
 
-function readPath (record: Row, path: readonly string[]): unknown {
+/** The value of one leaf of a decoded record. */
+export function readPath (record: Row, path: readonly string[]): unknown {
   let value: unknown = record
   for (const name of path) value = (value as Row)[name]
   return value

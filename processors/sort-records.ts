@@ -1,7 +1,7 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN } from '../contract/index.ts'
+import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, readPath } from '../contract/index.ts'
 import { identityKey } from './identity-key.ts'
 import { emptyContent } from './batch.ts'
-import type { Decoded, Row, Stream } from '../contract/index.ts'
+import type { Decoded, Field, Row, Stream } from '../contract/index.ts'
 import type { LogRecord } from '../eventlog/index.ts'
 import type { Batch, BatchContent, DeadLetter } from './batch.ts'
 import type { StoredArrivals } from './known-ids.ts'
@@ -69,6 +69,7 @@ export function sortRecords (
 ): BatchContent {
   const content = emptyContent()
   const isDuplicate = duplicateFilter(deciders)
+  const numbers = stream.fields.filter(({ kind }) => kind === 'number')
   for (const item of read) {
     if (!('fields' in item)) {
       content.deadLetters.push(item)
@@ -79,7 +80,7 @@ export function sortRecords (
       content.dropped.erased++
       continue
     }
-    const fault = recordFault(stream, fields, record)
+    const fault = recordFault(fields, record, { eventTime: stream.eventTime, numbers })
     if (fault !== undefined) {
       content.deadLetters.push({ record, reason: 'invalid_record', detail: fault })
       continue
@@ -117,10 +118,19 @@ function duplicateFilter ({ storedAt, windowMs, isErased }: Deciders): (identity
 }
 
 /** What no table could hold, though it is valid Avro: only a foreign producer writes such records. */
-function recordFault (stream: Stream, fields: Row, { timestampMs }: LogRecord): string | undefined {
-  if (!isStorableTime(fields[stream.eventTime] as number)) return `${stream.eventTime} is outside its range`
+function recordFault (
+  fields: Row,
+  { timestampMs }: LogRecord,
+  { eventTime, numbers }: { eventTime: string, numbers: readonly Field[] }
+): string | undefined {
+  if (!isStorableTime(fields[eventTime] as number)) return `${eventTime} is outside its range`
   if (!isStorableTime(timestampMs)) return 'the time of arrival is outside its range'
-  return undefined
+  // JSON has no such numbers: null would be sent, and stored as 0.
+  const endless = numbers.find(({ path }) => {
+    const value = readPath(fields, path)
+    return value !== null && !Number.isFinite(value)
+  })
+  return endless === undefined ? undefined : `${endless.name} is not a finite number`
 }
 
 function isStorableTime (ms: number): boolean {
