@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench chaos k6 kafka chromium faketime generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench bench-promises chaos k6 kafka chromium faketime generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -56,6 +56,9 @@ bench-reads: $(INSTALLED) k6 ## Measure GET /visits and GET /user/{id} while 1,0
 
 bench-batches: $(INSTALLED) ## Measure the highest rate of events in batches, against single ones
 	node loadtest/bench-batches.ts; status=$$?; node scripts/generate.ts; exit $$status
+
+bench-promises: $(INSTALLED) ## Measure what each promise of delivery costs; writes loadtest/results/promises.json
+	node loadtest/bench-promises.ts
 
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh

@@ -16,7 +16,7 @@ const mayImport = {
   cli: [
     'access', 'contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api', 'tracker'
   ],
-  loadtest: ['contract', 'eventlog', 'query-api']
+  loadtest: ['contract', 'eventlog', 'processors', 'query-api']
 }
 const folders = Object.keys(mayImport)
 
