@@ -58,6 +58,7 @@ export async function recount (
         ...tables.checks,
         ...books.flatMap(({ checks }) => checks),
         check('query-api: no profile showed an event twice', reader.wrong),
+        check('query-api: GET /ledger balances, and so does its recount', await reader.ledgerFaults()),
         check('query-api: counts what is stored', answered === stored ? [] : [`${answered} instead of ${stored}`])
       ]
     }
