@@ -42,6 +42,7 @@ async function chaos (settings: ChaosConfig, signal: AbortSignal): Promise<numbe
       faults: settings.CHAOS_FAULTS,
       events: settings.CHAOS_EVENTS,
       intervalMs: settings.CHAOS_INTERVAL_MS,
+      fillClickHouseDisk: settings.CHAOS_CLICKHOUSE_DISK,
       logFile: join(folder, `chaos-${log}.log`),
       signal,
       say: (line) => console.log(`  ${line}`)

@@ -60,7 +60,8 @@ export const demoSettings = {
 
 export const chaosSettings = {
   SEED: Type.Optional(Type.Integer({ minimum: 0, description: 'Seed of the schedule; a new one without it.' })),
-  CHAOS_FAULTS: Type.Integer({ default: 40, minimum: 1, maximum: 1_000, description: 'Faults on each log.' }),
+  CHAOS_CLICKHOUSE_DISK: Type.Boolean({ default: false, description: "Fill ClickHouse's disk too." }),
+  CHAOS_FAULTS: Type.Integer({ default: 42, minimum: 1, maximum: 1_000, description: 'Faults on each log.' }),
   CHAOS_EVENTS: Type.Integer({ default: 200_000, minimum: 1, description: 'Acknowledged events on each log, at least.' }),
   CHAOS_INTERVAL_MS: Type.Integer({ default: 5_000, minimum: 100, description: 'From one fault to the next, on average.' }),
   CHAOS_LOGS: Type.String({

@@ -22,6 +22,8 @@ export interface Means {
   log: LogKind
   /** Small file systems can be mounted and filled. */
   disks: boolean
+  /** ClickHouse's disk is filled too, and not only the log's. */
+  clickHouseDisk: boolean
   /** libfaketime is there. */
   clocks: boolean
 }
@@ -32,7 +34,8 @@ export const SESSION_MS = 3_000
 export const EXCEPTIONS: Readonly<Record<string, { code: number, name: string }>> = {
   'too many parts': { code: 252, name: 'TOO_MANY_PARTS' },
   'memory limit': { code: 241, name: 'MEMORY_LIMIT_EXCEEDED' },
-  'time-out': { code: 159, name: 'TIMEOUT_EXCEEDED' }
+  'time-out': { code: 159, name: 'TIMEOUT_EXCEEDED' },
+  'no space': { code: 243, name: 'NOT_ENOUGH_SPACE' }
 }
 export const BEFORE = 'before the insert'
 export const AFTER = 'after the insert'
@@ -45,9 +48,10 @@ export const PROCESSORS_TO_CLICKHOUSE = 'processors → clickhouse'
 export const ROLES_TO_BROKER = 'roles → broker'
 
 /** Every variant that can happen on this log with these means. */
-export function faultVariants ({ log, disks, clocks }: Means): FaultVariant[] {
+export function faultVariants ({ log, disks, clickHouseDisk, clocks }: Means): FaultVariant[] {
   const broker = log === 'kafka' ? ['broker'] : []
   const links = [CLIENTS_TO_INGEST, PROCESSORS_TO_CLICKHOUSE, ...(log === 'kafka' ? [ROLES_TO_BROKER] : [])]
+  const disksToFill = [...(clickHouseDisk ? ['clickhouse'] : []), ...(log === 'embedded' ? ['log'] : [])]
   const exceptions = Object.keys(EXCEPTIONS).flatMap((name) => [`${name}, ${BEFORE}`, `${name}, ${AFTER}`])
   return [
     ...each('kill', [...ROLES, ...broker], [''], 100, 3_000),
@@ -62,7 +66,7 @@ export function faultVariants ({ log, disks, clocks }: Means): FaultVariant[] {
     ...each('delay', links, [''], 1_000, 4_000),
     ...each('cut', links, [''], 500, 2_500),
     ...each('swallow', links, [''], 1_000, 4_000),
-    ...(disks ? each('fill disk', ['clickhouse', ...(log === 'embedded' ? ['log'] : [])], [''], 1_500, 4_000) : []),
+    ...(disks ? each('fill disk', disksToFill, [''], 1_500, 4_000) : []),
     ...(clocks ? each('move clock', ['ingest', ...PROCESSORS], ['forward', 'back'], 2_000, 5_000) : [])
   ]
 }

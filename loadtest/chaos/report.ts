@@ -61,8 +61,11 @@ function section (result: ChaosResult): string[] {
   ]
 }
 
-function missingMeans ({ disks, clocks }: ChaosResult['means']): string[] {
+function missingMeans ({ disks, clickHouseDisk, clocks }: ChaosResult['means']): string[] {
   return [
+    ...(disks && !clickHouseDisk
+      ? ['The disk of ClickHouse was not filled; a proxy answered inserts as ClickHouse does then (`no space`).']
+      : []),
     ...(disks ? [] : ['No disk was filled: no file system can be mounted here.']),
     ...(clocks ? [] : ['No clock was moved: libfaketime is not installed here.'])
   ]

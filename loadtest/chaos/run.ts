@@ -30,6 +30,8 @@ export interface ChaosOptions {
   events: number
   /** From one fault to the next, on average. */
   intervalMs: number
+  /** ClickHouse may lose what it stored when its disk is full (docs/delivery.md). */
+  fillClickHouseDisk: boolean
   /** Where the roles' log goes; it is kept. */
   logFile: string
   signal: AbortSignal
@@ -49,8 +51,9 @@ export interface ChaosResult extends Recount {
 }
 
 /** What this machine can do. */
-export async function findMeans (log: LogKind): Promise<Means> {
-  return { log, disks: await canMountDisks(), clocks: findFaketime() !== undefined }
+async function findMeans ({ log, fillClickHouseDisk }: ChaosOptions): Promise<Means> {
+  const disks = await canMountDisks()
+  return { log, disks, clickHouseDisk: disks && fillClickHouseDisk, clocks: findFaketime() !== undefined }
 }
 
 export function mismatchesOf ({ checks }: ChaosResult): number {
@@ -59,7 +62,7 @@ export function mismatchesOf ({ checks }: ChaosResult): number {
 
 /** Rejects where the deployment does not start, does not settle enough to be counted, or is interrupted. */
 export async function runChaos (options: ChaosOptions): Promise<ChaosResult> {
-  const means = await findMeans(options.log)
+  const means = await findMeans(options)
   const directory = await mkdtemp(join(tmpdir(), 'millrace-chaos-'))
   const logFile = await open(options.logFile, 'w')
   const unexpectedEnds: string[] = []

@@ -5,8 +5,8 @@ import { SeededRandom } from '../../support/seeded-random.ts'
 import type { Means } from '../../../loadtest/chaos/fault-kinds.ts'
 import type { PlannedFault } from '../../../loadtest/chaos/schedule.ts'
 
-const EMBEDDED: Means = { log: 'embedded', disks: true, clocks: true }
-const KAFKA: Means = { log: 'kafka', disks: true, clocks: true }
+const EMBEDDED: Means = { log: 'embedded', disks: true, clickHouseDisk: true, clocks: true }
+const KAFKA: Means = { log: 'kafka', disks: true, clickHouseDisk: true, clocks: true }
 
 function schedule (seed: number, faults: number, means = EMBEDDED): PlannedFault[] {
   return scheduleFaults({ random: new SeededRandom(seed), means, faults, intervalMs: 5_000 })
@@ -61,7 +61,7 @@ describe('the schedule of faults', () => {
   })
 
   test('leaves out what the machine cannot do, and nothing else', () => {
-    const poor = faultVariants({ log: 'embedded', disks: false, clocks: false })
+    const poor = faultVariants({ log: 'embedded', disks: false, clickHouseDisk: false, clocks: false })
     const names = new Set(faultVariants(EMBEDDED).map(({ name }) => name))
     names.delete('fill disk')
     names.delete('move clock')
