@@ -12,9 +12,10 @@ const mayImport = {
   ingest: ['contract', 'eventlog', 'http'],
   processors: ['contract', 'eventlog', 'clickhouse'],
   'query-api': ['contract', 'clickhouse', 'http'],
+  erasure: ['contract', 'clickhouse', 'http'],
   tracker: ['contract', 'http'],
   cli: [
-    'access', 'contract', 'clickhouse', 'eventlog', 'http', 'ingest', 'processors', 'query-api', 'tracker'
+    'access', 'contract', 'clickhouse', 'erasure', 'eventlog', 'http', 'ingest', 'processors', 'query-api', 'tracker'
   ],
   loadtest: ['contract', 'eventlog', 'processors', 'query-api']
 }

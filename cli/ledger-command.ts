@@ -2,7 +2,7 @@
 import { clickHouseConfig, clickHouseSettings, createReadClient } from '../clickhouse/index.ts'
 import { eventLogConfig, eventLogSettings, openEventLog } from '../eventlog/index.ts'
 import { processorSettings } from '../processors/index.ts'
-import { clickHouseQueryClient, parseLedgerRequest, readLedger } from '../query-api/index.ts'
+import { EVERY_ROW, clickHouseQueryClient, parseLedgerRequest, readLedger } from '../query-api/index.ts'
 import { table } from './access-tables.ts'
 import { EXIT_FAULT } from './exit-codes.ts'
 import { logPositions } from './log-positions.ts'
@@ -61,7 +61,7 @@ async function read (query: Record<string, string>, { env, nowMs }: CommandIo): 
     const eventLog = openEventLog(eventLogConfig(settings), NO_LOG)
     closers.add(() => eventLog.close())
     const sources = {
-      client: clickHouseQueryClient(client),
+      client: clickHouseQueryClient(client, EVERY_ROW),
       logPositions: logPositions({ eventLog, group: settings.PROCESSOR_GROUP }),
       retentionDays: config.retentionDays,
       now: nowMs

@@ -5,6 +5,7 @@ import { MillraceError } from '../contract/index.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
 import { addAccessCommands } from './access-commands.ts'
+import { addErasureCommands } from './erasure-commands.ts'
 import { addLedgerCommand } from './ledger-command.ts'
 import { roles } from './roles/index.ts'
 import { runRole } from './run-role.ts'
@@ -19,6 +20,7 @@ const io: CommandIo = {
   env: process.env, nowMs: Date.now, print: (text) => console.log(text), note: (text) => console.error(text)
 }
 addAccessCommands(program, io)
+addErasureCommands(program, io)
 addLedgerCommand(program, io)
 await program.parseAsync().catch(failCommand)
 

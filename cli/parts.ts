@@ -3,12 +3,12 @@ import { connectSchemaRegistry, createEncoder, streams } from '../contract/index
 import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClient } from '../clickhouse/index.ts'
 import { eventLogConfig, eventLogSettings, openEventLog, spoolSettings } from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
+import { erasurePartSettings, openErasurePart } from './erasure-part.ts'
 import { logPositions } from './log-positions.ts'
 import { logWatermark } from './log-watermark.ts'
 import { openSpoolPart } from './spool-part.ts'
-import { processorSettings } from '../processors/index.ts'
 import {
-  addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, ledgerRoutes, queryApiConfig,
+  EVERY_ROW, addCompleteUpTo, clickHouseQueryClient, clickHouseQuestionClient, ledgerRoutes, queryApiConfig,
   queryApiRoutes, queryApiSettings, questionConfig, questionRoutes, questionSettings
 } from '../query-api/index.ts'
 import type { FastifyInstance } from 'fastify'
@@ -46,7 +46,7 @@ export const queryPartSettings = {
   ...eventLogSettings,
   ...queryApiSettings,
   ...questionSettings,
-  PROCESSOR_GROUP: processorSettings.PROCESSOR_GROUP
+  ...erasurePartSettings
 }
 
 /** Opens the log and makes sure that every stream has its topic. */
@@ -130,28 +130,32 @@ export async function openQueryPart (
   // A look before the first event arrives: a promise can be made while the processors are behind.
   await Promise.all(streams.map(({ name }) => watermark.stateOf(name)))
   const limits = questionConfig(env)
+  const erasure = openErasurePart(env, context, { read: client, eventLog })
+  const { visibility } = erasure
   return {
     routes: async (server) => {
       await server.register(async (scope) => {
         addCompleteUpTo(scope, { watermark, streams: streams.map(({ name }) => name) })
         await scope.register(queryApiRoutes, {
-          client: clickHouseQueryClient(client), config: queryApiConfig(env), registry
+          client: clickHouseQueryClient(client, visibility), config: queryApiConfig(env), registry
         })
         await scope.register(questionRoutes, {
-          client: clickHouseQuestionClient({ client, secondsMax: limits.secondsMax }),
+          client: clickHouseQuestionClient({ client, visibility, secondsMax: limits.secondsMax }),
           watermark,
+          visibility,
           limits,
           retentionDays: config.retentionDays,
           now: Date.now
         })
         await scope.register(ledgerRoutes, {
-          client: clickHouseQueryClient(client),
+          client: clickHouseQueryClient(client, EVERY_ROW),
           logPositions: logPositions({ eventLog, group: env.PROCESSOR_GROUP }),
           retentionDays: config.retentionDays,
           now: Date.now,
           registry
         })
       })
+      await server.register(async (scope) => erasure.routes(scope))
     },
     ready: [],
     dependencies: [clickHouseCheck(client)]

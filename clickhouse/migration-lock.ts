@@ -16,12 +16,18 @@ export interface LockTiming {
 
 export const LOCK_TIMING: LockTiming = { heartbeatMs: 5_000, staleAfterMs: 30_000, pollMs: 250 }
 
-const TABLE = 'schema_migrations_lock'
 const TABLE_ALREADY_EXISTS = 57
 const UNKNOWN_TABLE = 60
 
+/** Holds the migration lock of a database while `work` runs. */
+export function withMigrationLock<T> (
+  options: Omit<LockOptions, 'name'>, work: (assertHeld: () => Promise<void>) => Promise<T>
+): Promise<T> {
+  return withTableLock({ ...options, name: 'schema_migrations_lock' }, work)
+}
+
 /**
- * Holds the migration lock of a database while `work` runs, so that of several runners one works and the
+ * Holds the lock of this name in a database while `work` runs, so that of several runners one works and the
  * others wait. The lock is a table, because creating one is atomic (and, ON CLUSTER, goes through one queue):
  * error 57 says that another runner was first. Its comment names the owner and the last heartbeat, by the
  * server's clock. A lock whose owner was killed is taken over once its heartbeat is `staleAfterMs` old, by
@@ -30,12 +36,12 @@ const UNKNOWN_TABLE = 60
  * `assertHeld` throws MigrationError `lock_lost` once another runner has taken over; call it before each
  * step.
  */
-export async function withMigrationLock<T> (
-  { client, config, timing = LOCK_TIMING }: LockOptions,
+export async function withTableLock<T> (
+  { client, config, name, timing = LOCK_TIMING, signal }: LockOptions,
   work: (assertHeld: () => Promise<void>) => Promise<T>
 ): Promise<T> {
-  const lock = new MigrationLock(client, config, timing)
-  await lock.acquire()
+  const lock = new TableLock(client, config, name, timing)
+  await lock.acquire(signal)
   const stop = new AbortController()
   const heartbeat = lock.beat(stop.signal)
   try {
@@ -49,24 +55,31 @@ export async function withMigrationLock<T> (
 
 export interface LockOptions {
   client: ClickHouseClient
-  config: TemplateConfig
-  timing?: LockTiming
+  config: Pick<TemplateConfig, 'database' | 'cluster'>
+  /** Name of the table that is the lock. */
+  name: string
+  timing?: LockTiming | undefined
+  /** Ends the wait for the lock. */
+  signal?: AbortSignal
 }
 
-class MigrationLock {
+class TableLock {
   private readonly owner = randomUUID()
   private readonly client: ClickHouseClient
-  private readonly config: TemplateConfig
+  private readonly config: LockOptions['config']
+  private readonly name: string
   private readonly timing: LockTiming
 
-  constructor (client: ClickHouseClient, config: TemplateConfig, timing: LockTiming) {
+  constructor (client: ClickHouseClient, config: LockOptions['config'], name: string, timing: LockTiming) {
     this.client = client
     this.config = config
+    this.name = name
     this.timing = timing
   }
 
-  async acquire (): Promise<void> {
+  async acquire (signal?: AbortSignal): Promise<void> {
     while (!await this.tryCreate()) {
+      signal?.throwIfAborted()
       const { owner, ageMs } = await this.read()
       if (owner !== undefined && ageMs > this.timing.staleAfterMs) await this.takeAway(owner)
       else await sleep(this.timing.pollMs)
@@ -83,7 +96,7 @@ class MigrationLock {
 
   async assertHeld (): Promise<void> {
     if ((await this.read()).owner !== this.owner) {
-      throw new MigrationError('lock_lost', 'Another runner took the migration lock over')
+      throw new MigrationError('lock_lost', `Another runner took ${this.name} over`)
     }
   }
 
@@ -92,7 +105,7 @@ class MigrationLock {
   }
 
   private get table (): string {
-    return `${this.config.database}.${TABLE}`
+    return `${this.config.database}.${this.name}`
   }
 
   private async tryCreate (): Promise<boolean> {
@@ -125,7 +138,7 @@ class MigrationLock {
     const result = await this.client.query({
       query: `SELECT comment, toUnixTimestamp64Milli(now64(3)) AS now FROM system.tables
         WHERE database = {database:String} AND name = {name:String}`,
-      query_params: { database: this.config.database, name: TABLE },
+      query_params: { database: this.config.database, name: this.name },
       format: 'JSONEachRow'
     })
     const [row] = await result.json<{ comment: string, now: string }>()

@@ -113,7 +113,10 @@ function toRecord (eventTime: string, event: Row, envelope: Envelope): Row {
   }
 }
 
-/** The tenant's length comes first, so that no two pairs of tenant and subject share a key. */
-function recordKey (tenant: string, subject: string): Buffer {
+/**
+ * The key of a subject's records in the log. The tenant's length comes first, so that no two pairs of tenant
+ * and subject share a key.
+ */
+export function recordKey (tenant: string, subject: string): Buffer {
   return Buffer.from(`${tenant.length}:${tenant}${subject}`)
 }

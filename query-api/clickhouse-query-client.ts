@@ -1,8 +1,10 @@
 import { MillraceError } from '../contract/index.ts'
 import { clickHouseCode } from '../clickhouse/index.ts'
+import { visibleQuery } from './visibility.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { Row } from '../contract/index.ts'
 import type { QueryClient } from './query-client.ts'
+import type { EVERY_ROW, Visibility } from './visibility.ts'
 
 /**
  * ClickHouse's codes for "not now": the same query may succeed later. Source: `src/Common/ErrorCodes.cpp`.
@@ -25,17 +27,23 @@ const UNAVAILABLE_CODES: ReadonlySet<number> = new Set([
   999 // KEEPER_EXCEPTION
 ])
 
-/** Reads through ClickHouse's HTTP interface; `client` comes from `createReadClient`. */
-export function clickHouseQueryClient (client: ClickHouseClient): QueryClient {
+/**
+ * Reads what `visibility` lets it see, through ClickHouse's HTTP interface; `client` comes from
+ * `createReadClient`.
+ */
+export function clickHouseQueryClient (
+  client: ClickHouseClient, visibility: Visibility | typeof EVERY_ROW
+): QueryClient {
   return {
-    async query ({ sql, params, settings }, signal) {
+    async query ({ settings, ...asked }, signal) {
       try {
+        const { sql, params, settings: own } = await visibleQuery(asked, visibility)
         // The client hears an abort, but does not look whether there was one.
         signal.throwIfAborted()
         const answer = await client.query({
           query: sql,
           query_params: { ...params },
-          clickhouse_settings: { ...settings },
+          clickhouse_settings: { ...settings, ...own },
           // Values above 4 KB travel in the body, so that no URL is too long for what stands between.
           use_multipart_params_auto: true,
           format: 'JSONEachRow',

@@ -12,6 +12,8 @@ export type { QuestionClient, QuestionQuery, TableAnswer } from './questions/que
 export { parseQuestion } from './questions/parse-question.ts'
 export type { QuestionInput } from './questions/parse-question.ts'
 export { planQuestion } from './questions/plan-question.ts'
+export { EVERY_ROW, NOTHING_HIDDEN } from './visibility.ts'
+export type { HiddenRows, TenantVisibility, Visibility } from './visibility.ts'
 export { addCompleteUpTo } from './questions/watermark.ts'
 export type { Watermark, WatermarkState } from './questions/watermark.ts'
 export { ledgerRoutes } from './ledger-routes.ts'

@@ -6,11 +6,13 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { QuestionClient } from './questions/question-client.ts'
 import type { QuestionLimits } from './questions/ask.ts'
 import type { RetentionDays } from './questions/catalogue.ts'
+import type { Visibility } from './visibility.ts'
 import type { Watermark } from './questions/watermark.ts'
 
 export interface QuestionRoutesOptions {
   client: QuestionClient
   watermark: Watermark
+  visibility: Visibility
   limits: QuestionLimits
   retentionDays: RetentionDays
   /** Epoch milliseconds. */
@@ -22,9 +24,9 @@ export interface QuestionRoutesOptions {
  * server of `createServer`. The plugin owns its queue and ends it when the server closes.
  */
 export const questionRoutes: FastifyPluginAsync<QuestionRoutesOptions> = async (server, options) => {
-  const { client, watermark, limits, retentionDays, now } = options
+  const { client, watermark, visibility, limits, retentionDays, now } = options
   const questions = questionReader({ client, watermark, limits, onBatch: () => undefined })
-  registerQuery(server, { questions, watermark, now })
+  registerQuery(server, { questions, watermark, visibility, now })
   registerStreams(server, { streams: catalogue(retentionDays) })
   server.addHook('onClose', async () => questions.close())
 }

@@ -17,7 +17,7 @@ const UNSUPPORTED_PARAMETERS = new Set(['session_id', 'session_timeout', 'sessio
  * templates, output_format_schema) and what changes access.
  */
 const READER_SETTINGS = new RegExp('^(?:' + [
-  'date_time_output_format', 'session_timezone', 'log_comment', 'extremes', 'max_\\w+', 'min_\\w+',
+  'date_time_output_format', 'session_timezone', 'log_comment', 'log_queries', 'extremes', 'max_\\w+', 'min_\\w+',
   'output_format_(?!schema)\\w+', 'read_overflow_mode', 'group_by_overflow_mode', 'optimize_\\w+',
   'enable_\\w+', 'join_\\w+', 'force_\\w+', 'prefer_\\w+', 'query_plan_\\w+', 'use_skip_indexes\\w*',
   'use_uncompressed_cache', 'use_query_cache', 'apply_\\w+', 'compile_\\w+'

@@ -1,7 +1,9 @@
 import { MillraceError } from '../../contract/index.ts'
 import { clickHouseCode } from '../../clickhouse/index.ts'
 import { toMillraceError } from '../clickhouse-query-client.ts'
+import { visibleQuery } from '../visibility.ts'
 import type { ClickHouseClient } from '../../clickhouse/index.ts'
+import type { Visibility } from '../visibility.ts'
 
 export interface QuestionQuery {
   sql: string
@@ -47,6 +49,7 @@ interface JsonCompact {
 
 export interface QuestionClientOptions {
   client: ClickHouseClient
+  visibility: Visibility
   /** Longest run of one query. */
   secondsMax: number
 }
@@ -55,22 +58,25 @@ export interface QuestionClientOptions {
 const URL_PARAMS_MAX = 8_000
 
 /** `client` comes from `createReadClient`. */
-export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClientOptions): QuestionClient {
+export function clickHouseQuestionClient (
+  { client, visibility, secondsMax }: QuestionClientOptions
+): QuestionClient {
   const settings = {
     max_execution_time: secondsMax,
     output_format_json_quote_64bit_integers: 1,
     output_format_arrow_compression_method: 'none'
   } as const
-  const json = async ({ sql, params }: QuestionQuery, signal: AbortSignal): Promise<JsonCompact> => {
+  const json = async (query: QuestionQuery, signal: AbortSignal, prefix = ''): Promise<JsonCompact> => {
     return translated(signal, async () => {
+      const { sql, params, settings: own } = await visibleQuery(query, visibility)
       const answer = await client.query({
-        query: sql,
+        query: prefix + sql,
         query_params: { ...params },
         // Values above 4 KB travel in the body, so that no URL is too long for what stands between.
         use_multipart_params_auto: true,
         format: 'JSONCompact',
         abort_signal: signal,
-        clickhouse_settings: settings
+        clickhouse_settings: { ...settings, ...own }
       })
       return JSON.parse(await answer.text()) as JsonCompact
     })
@@ -82,8 +88,8 @@ export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClient
       const rows = cells?.[0] ?? undefined
       return rows === undefined ? Infinity : Number(rows)
     },
-    async estimateRows ({ sql, params }, signal) {
-      const { data } = await json({ sql: `EXPLAIN ESTIMATE ${sql}`, params }, signal)
+    async estimateRows (query, signal) {
+      const { data } = await json(query, signal, 'EXPLAIN ESTIMATE ')
       // Columns: database, table, parts, rows, marks; no row where no part can hold anything.
       return data.reduce((rows, cells) => rows + Number(cells[3]), 0)
     },
@@ -91,13 +97,14 @@ export function clickHouseQuestionClient ({ client, secondsMax }: QuestionClient
       const { data, statistics } = await json(query, signal)
       return { rows: data, rowsRead: statistics?.rows_read ?? 0, bytesRead: statistics?.bytes_read ?? 0 }
     },
-    arrow: ({ sql, params }, format, signal) => translated(signal, async () => {
+    arrow: (query, format, signal) => translated(signal, async () => {
+      const { sql, params, settings: own } = await visibleQuery(query, visibility)
       assertFitsUrl(params)
       const { stream } = await client.exec({
         query: `${sql}\nFORMAT ${format}`,
         query_params: { ...params },
         abort_signal: signal,
-        clickhouse_settings: settings
+        clickhouse_settings: { ...settings, ...own }
       })
       const chunks: Buffer[] = []
       for await (const chunk of stream) chunks.push(chunk as Buffer)

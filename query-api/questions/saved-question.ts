@@ -39,7 +39,7 @@ export interface EtagParts {
   tenant: string
   question: string
   mediaType: string
-  /** How much of the stream is stored. */
+  /** How much of the stream is stored, and of it erased. */
   version: string
   /** Epoch milliseconds: retention takes rows away without a new event. */
   nowMs: number

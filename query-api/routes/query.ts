@@ -15,11 +15,13 @@ import type { Ask, Asked } from '../questions/ask.ts'
 import type { MediaType } from '../questions/media-type.ts'
 import type { QuestionInput } from '../questions/parse-question.ts'
 import type { SharedRead } from '../shared-read.ts'
+import type { Visibility } from '../visibility.ts'
 import type { Watermark } from '../questions/watermark.ts'
 
 export interface QueryOptions {
   questions: SharedRead<Ask, Asked>
   watermark: Watermark
+  visibility: Visibility
   /** Epoch milliseconds. */
   now: () => number
 }
@@ -28,7 +30,8 @@ export interface QueryOptions {
  * `POST /query` answers a question (docs/query.md); `POST /queries` gives its URL, `GET /query/{id}`, which
  * answers 304 while nothing more of the stream was stored.
  */
-export function registerQuery (server: FastifyInstance, { questions, watermark, now }: QueryOptions): void {
+export function registerQuery (server: FastifyInstance, options: QueryOptions): void {
+  const { questions, watermark, visibility, now } = options
   const access = { scope: 'query' as const }
   const ask = async (
     input: QuestionInput, mediaType: MediaType, request: FastifyRequest, reply: FastifyReply
@@ -60,11 +63,12 @@ export function registerQuery (server: FastifyInstance, { questions, watermark, 
     const input = validInput(openSavedQuestion(request.params.id), request)
     const mediaType = negotiate(request.headers.accept)
     parseQuestion(input)
-    const { version } = await watermark.stateOf(input.stream)
+    const { version: stored } = await watermark.stateOf(input.stream)
     reply.headers({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' })
-    if (version !== undefined) {
-      const question = canonicalText(input)
-      const etag = questionEtag({ tenant: tenantOf(request), question, mediaType, version, nowMs: now() })
+    if (stored !== undefined) {
+      const [tenant, question] = [tenantOf(request), canonicalText(input)]
+      const version = `${stored} ${(await visibility.of(tenant)).version}`
+      const etag = questionEtag({ tenant, question, mediaType, version, nowMs: now() })
       reply.header('ETag', etag)
       if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
     }

@@ -41,6 +41,14 @@ const QUESTIONS = [
   question('visits', 'identifier')
 ]
 
+/**
+ * Routes whose answers are about erasures and not about stored events, and those that erase; whose erasures one
+ * sees and what they erase is held to tests in tests/erasure/.
+ */
+export const ERASURE_ROUTES: readonly string[] = [
+  'POST /erasures', 'DELETE /user/:user_id', 'GET /erasures', 'GET /erasures/:id'
+]
+
 export const READ_EXAMPLES: Readonly<Record<string, readonly ReadExample[]>> = {
   'POST /user_profiles/:cookie': [post(`/user_profiles/${SUBJECT}?${TAG_WINDOW}`)],
   'POST /aggregates': [

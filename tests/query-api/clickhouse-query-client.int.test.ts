@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createReadClient } from '../../clickhouse/index.ts'
 import { MillraceError } from '../../contract/index.ts'
-import { clickHouseQueryClient } from '../../query-api/index.ts'
+import { NOTHING_HIDDEN, clickHouseQueryClient } from '../../query-api/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
@@ -15,13 +15,13 @@ const never = new AbortController().signal
 describe('the ClickHouse query client', () => {
   it('reports an unreachable server as storage_unavailable', async () => {
     const client = createReadClient({ ...clickHouse.config, url: 'http://127.0.0.1:1' })
-    await expect(clickHouseQueryClient(client).query(query('SELECT 1'), never))
+    await expect(clickHouseQueryClient(client, NOTHING_HIDDEN).query(query('SELECT 1'), never))
       .rejects.toMatchObject({ code: 'storage_unavailable', retryable: true })
     await client.close()
   })
 
   it('reports a fault of ours as internal, and writes as refused', async () => {
-    const client = clickHouseQueryClient(clickHouse.readClient)
+    const client = clickHouseQueryClient(clickHouse.readClient, NOTHING_HIDDEN)
     for (const sql of ['SELECT nonsense', 'SELECT * FROM no_such_table', 'TRUNCATE TABLE user_tags']) {
       await expect(client.query(query(sql), never)).rejects.toMatchObject({ code: 'internal' })
     }
@@ -29,7 +29,7 @@ describe('the ClickHouse query client', () => {
 
   it('rejects with the reason of its signal', async () => {
     const reason = new MillraceError('storage_unavailable', 'No answer in time')
-    const client = clickHouseQueryClient(clickHouse.readClient)
+    const client = clickHouseQueryClient(clickHouse.readClient, NOTHING_HIDDEN)
     await expect(client.query(query('SELECT 1'), AbortSignal.abort(reason))).rejects.toBe(reason)
     const controller = new AbortController()
     const running = client.query(query('SELECT sleep(1)'), controller.signal)

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { insertBatch } from '../../clickhouse/index.ts'
 import { formatTime, parseTime, userTags } from '../../contract/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
-import { clickHouseQueryClient, queryApiConfig, queryApiRoutes } from '../../query-api/index.ts'
+import { NOTHING_HIDDEN, clickHouseQueryClient, queryApiConfig, queryApiRoutes } from '../../query-api/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import type { FastifyInstance } from 'fastify'
 import type { UserTag } from '../../contract/index.ts'
@@ -35,7 +35,7 @@ async function start (database?: TestDatabase) {
   const server = createServer({ log: pino({ level: 'silent' }) })
   const paths = collectPaths(server)
   await server.register(queryApiRoutes, {
-    client: clickHouseQueryClient(readClient), config: CONFIG, registry: new Registry()
+    client: clickHouseQueryClient(readClient, NOTHING_HIDDEN), config: CONFIG, registry: new Registry()
   })
   finishRoutes(server, paths)
   servers.push(server)

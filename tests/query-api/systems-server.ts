@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { insertBatch } from '../../clickhouse/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
-import { clickHouseQueryClient, queryApiConfig, queryApiRoutes } from '../../query-api/index.ts'
+import { NOTHING_HIDDEN, clickHouseQueryClient, queryApiConfig, queryApiRoutes } from '../../query-api/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Stream } from '../../contract/index.ts'
 import type { TestDatabase } from '../support/clickhouse.ts'
@@ -38,7 +38,10 @@ export async function startSystemsServer ({ readClient, writeClient }: TestDatab
   })
   const paths = collectPaths(server)
   await server.register(queryApiRoutes, {
-    client: clickHouseQueryClient(readClient), config: CONFIG, registry: new Registry(), now: () => NOW
+    client: clickHouseQueryClient(readClient, NOTHING_HIDDEN),
+    config: CONFIG,
+    registry: new Registry(),
+    now: () => NOW
   })
   finishRoutes(server, paths)
   let offset = 0

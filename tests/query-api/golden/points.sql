@@ -1,15 +1,15 @@
 -- user_statistics
 SELECT
   user_id,
-  sum(page_views) AS views,
+  sum(views_of_page) AS views,
   sum(page_spent_ms) AS spent_ms,
   uniqExactMerge(page_days) AS days_active,
-  argMax(name, (page_views, last_view)) AS most_viewed_page
+  argMax(name, (views_of_page, last_view)) AS most_viewed_page
 FROM (
   SELECT
     user_id,
     name,
-    count() AS page_views,
+    count() AS views_of_page,
     sum(spent_ms) AS page_spent_ms,
     uniqExactState(toDate(timestamp)) AS page_days,
     max((timestamp, _partition, _offset)) AS last_view

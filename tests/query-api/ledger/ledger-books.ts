@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../../http/index.ts'
-import { clickHouseQueryClient, ledgerRoutes } from '../../../query-api/index.ts'
+import { EVERY_ROW, clickHouseQueryClient, ledgerRoutes } from '../../../query-api/index.ts'
 import { toDateTime } from '../../../contract/index.ts'
 import { userTagRows } from '../../clickhouse/user-tag-rows.ts'
 import type { LogPosition } from '../../../query-api/index.ts'
@@ -80,7 +80,7 @@ export async function ledgerServer ({ readClient }: TestDatabase, positions: () 
   const paths = collectPaths(server)
   const registry = new Registry()
   await server.register(ledgerRoutes, {
-    client: clickHouseQueryClient(readClient),
+    client: clickHouseQueryClient(readClient, EVERY_ROW),
     logPositions: { positionsOf: async (name) => positions().filter(({ stream }) => stream === name) },
     retentionDays: { raw: 30, bySubject: 90, rollup: 400 },
     now: Date.now,

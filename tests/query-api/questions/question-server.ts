@@ -2,7 +2,9 @@ import { pino } from 'pino'
 import { streams, userTags } from '../../../contract/index.ts'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../../http/index.ts'
-import { addCompleteUpTo, clickHouseQuestionClient, questionConfig, questionRoutes } from '../../../query-api/index.ts'
+import {
+  NOTHING_HIDDEN, addCompleteUpTo, clickHouseQuestionClient, questionConfig, questionRoutes
+} from '../../../query-api/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Row, Stream, UserTag } from '../../../contract/index.ts'
 import type { QuestionClient, Watermark, WatermarkState } from '../../../query-api/index.ts'
@@ -38,6 +40,7 @@ export async function questionServer (options: QuestionServerOptions): Promise<F
   await server.register(questionRoutes, {
     client,
     watermark,
+    visibility: NOTHING_HIDDEN,
     limits: { ...LIMITS, ...limits },
     retentionDays: { raw: 30, bySubject: 90, rollup: 400 },
     now: Date.now
@@ -47,7 +50,7 @@ export async function questionServer (options: QuestionServerOptions): Promise<F
 }
 
 export function engineClient ({ readClient }: TestDatabase, secondsMax = 5): QuestionClient {
-  return clickHouseQuestionClient({ client: readClient, secondsMax })
+  return clickHouseQuestionClient({ client: readClient, visibility: NOTHING_HIDDEN, secondsMax })
 }
 
 /** Puts events into their raw table as the processors do. */

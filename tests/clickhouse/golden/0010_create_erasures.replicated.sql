@@ -1,0 +1,61 @@
+-- Erasures: one row for each request to erase a subject, rewritten with a higher `version` as it advances
+-- (0 waiting, 1 collecting, 2 masked, 3 removed): read with FINAL. The subject is kept only as a keyed hash.
+-- It does not expire: it is the proof that somebody was erased, and keeps a replay from bringing them back.
+--
+-- ORDER BY the id, which begins with the time of the request: lists go by it, and versions replace by it.
+CREATE TABLE IF NOT EXISTS millrace.erasures ON CLUSTER `main`
+(
+  id String,
+  tenant LowCardinality(String),
+  subject_hash String,
+  key_id LowCardinality(String),
+  streams Array(String),
+  cutoff DateTime64(3, 'UTC'),
+  batch UInt64,
+  version UInt8,
+  inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+  changed_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
+ORDER BY id
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- The receipt: what became of an erasure's rows in each table. `version` as above. It does not expire either.
+--
+-- ORDER BY the erasure and its table: a receipt is read as one range, and versions replace by it.
+CREATE TABLE IF NOT EXISTS millrace.erasure_tables ON CLUSTER `main`
+(
+  erasure_id String,
+  table LowCardinality(String),
+  rows_masked UInt64,
+  rows_left UInt64,
+  masked_at DateTime64(3, 'UTC'),
+  removed_at Nullable(DateTime64(3, 'UTC')),
+  version UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', version)
+ORDER BY (erasure_id, table)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- Where in the log the erased rows stood: what a mutation masks by, so that no subject is in its text, and what
+-- the ledger counts beside the rows of a table (read with FINAL: a collection may be repeated). It holds no
+-- subject.
+--
+-- PARTITION BY the month of arrival: erased rows are few.
+--
+-- ORDER BY the table and the position: what the ledger counts by, and what makes a repeated collection harmless.
+CREATE TABLE IF NOT EXISTS millrace.erased_positions ON CLUSTER `main`
+(
+  table LowCardinality(String),
+  stream LowCardinality(String),
+  partition UInt32,
+  offset UInt64,
+  received_at DateTime64(3, 'UTC'),
+  batch UInt64,
+  erasure_id String
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (table, stream, partition, offset, received_at)
+TTL toDateTime(received_at) + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
