@@ -45,19 +45,19 @@ export class Erasures {
 
   /**
    * Erases what the streams have accepted of a subject until now. Resolves when every read that begins later
-   * hides it. Throws MillraceError `erasure_not_configured`, `overloaded` (nothing was erased), and what the
-   * store throws: the erasure may or may not have been stored, asking again is harmless.
+   * hides it. Throws MillraceError `erasure_not_configured`, `overloaded` (nothing was erased), and
+   * `storage_unavailable`: the erasure may or may not have been stored, asking again is harmless.
    */
   async create ({ tenant, subject, streams = STREAM_NAMES }: ErasureRequest): Promise<Receipt> {
     const { store, hasher, now, newId, onCreated } = this.#options
     if (hasher === undefined) throw new MillraceError('erasure_not_configured', 'There is no ERASURE_KEY')
     const cutoffMs = now()
-    if (await store.hidingCount(tenant) >= HIDING_MAX) {
+    if (await answered(store.hidingCount(tenant)) >= HIDING_MAX) {
       throw new MillraceError('overloaded', `${HIDING_MAX} erasures are waiting`)
     }
     const subjectHash = hasher.hash(recordKey(tenant, subject))
     const erasure = { id: newId(), tenant, subjectHash, keyId: hasher.keyId, streams: [...streams], cutoffMs }
-    await store.insert(erasure)
+    await answered(store.insert(erasure))
     onCreated()
     // Until here somebody may read by what they knew before.
     await sleep(LEASE_MS + LEASE_MARGIN_MS)
@@ -67,8 +67,8 @@ export class Erasures {
   /** Newest first; at most `limit`, those before the erasure `before` where it is given. */
   async list (tenant: string, limit: number, before?: string): Promise<Receipt[]> {
     const { store } = this.#options
-    const erasures = await store.list(tenant, limit, before)
-    const written = await store.tablesOf(erasures.map(({ id }) => id))
+    const erasures = await answered(store.list(tenant, limit, before))
+    const written = await answered(store.tablesOf(erasures.map(({ id }) => id)))
     const tables = Map.groupBy(written, ({ erasureId }) => erasureId)
     return erasures.map((erasure) => this.#receipt(erasure, tables.get(erasure.id) ?? []))
   }
@@ -76,12 +76,21 @@ export class Erasures {
   /** Throws MillraceError `erasure_not_found` where the tenant has none of this id. */
   async show (tenant: string, id: string): Promise<Receipt> {
     const { store } = this.#options
-    const erasure = await store.find(tenant, id)
+    const erasure = await answered(store.find(tenant, id))
     if (erasure === undefined) throw new MillraceError('erasure_not_found', 'There is no such erasure')
-    return this.#receipt(erasure, await store.tablesOf([id]))
+    return this.#receipt(erasure, await answered(store.tablesOf([id])))
   }
 
   #receipt (erasure: Tombstone, tables: readonly ErasedTable[]): Receipt {
     return toReceipt(erasure, tables, this.#options.logRetentionMs)
+  }
+}
+
+/** What the database did not do it may do later: the caller may ask again. */
+async function answered<T> (work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new MillraceError('storage_unavailable', 'The erasures cannot be reached', { cause })
   }
 }

@@ -73,7 +73,7 @@ export class Tombstones {
   erases (record: ErasableRecord, hasher: SubjectHasher, asOfMs: number): boolean {
     const { stream, key, timestampMs } = record
     if (timestampMs > this.#index.newestCutoffMs) return false
-    const named = this.#index.byHash.get(hasher.hash(key)) ?? []
+    const named = this.#index.byHash.get(hasher.hash(key())) ?? []
     return named.some(({ streams, cutoffMs, insertedAtMs }) => {
       const effective = insertedAtMs + EFFECTIVE_AFTER_MS <= asOfMs
       return effective && timestampMs <= cutoffMs && streams.includes(stream)
@@ -101,7 +101,7 @@ function indexOf (byId: ReadonlyMap<string, Tombstone>): TombstoneIndex {
 
 export interface ErasableRecord {
   stream: string
-  key: Buffer
+  key: () => Buffer
   /** Epoch milliseconds of arrival. */
   timestampMs: number
 }

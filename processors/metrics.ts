@@ -9,6 +9,7 @@ export interface ProcessorMetrics {
   stored: Counter<'stream'>
   deadLettered: Counter<'stream' | 'reason'>
   duplicates: Counter<'stream'>
+  erased: Counter<'stream'>
   idReads: Counter<'stream' | 'kind'>
   missing: Counter<'topic'>
   retries: Counter<'topic'>
@@ -35,6 +36,12 @@ export function createProcessorMetrics (registry: Registry): ProcessorMetrics {
     duplicates: new Counter({
       name: 'millrace_events_duplicate_total',
       help: 'Events that were dropped because another copy with the same event_id is stored.',
+      labelNames: ['stream'],
+      registers
+    }),
+    erased: new Counter({
+      name: 'millrace_events_erased_total',
+      help: 'Events that were dropped because their subject was erased after they had been accepted.',
       labelNames: ['stream'],
       registers
     }),

@@ -4,11 +4,11 @@
  * exactly once, whatever dies when.
  *
  * With c the committed offset: 1. read: the records `[c, m)` of one read are the batch; 2. commit c with
- * metadata "pending m": a fenced owner fails here and stops; 3. sort the records, and insert rows, dead
- * letters and the ledger's row under a token that names the batch; 4. commit m. Whoever finds "pending m"
- * redoes `[c, m)` under the same token, so what had landed is dropped and what had not is completed. A batch
- * that ClickHouse refuses has stored nothing: it is cut in half by going back to step 2 with a smaller m,
- * until the refused record stands alone and is dead-lettered.
+ * metadata "pending m", which also fixes what counts as erased: a fenced owner fails here and stops; 3. sort
+ * the records, and insert rows, dead letters and the ledger's row under a token that names the batch; 4.
+ * commit m. Whoever finds "pending m" redoes `[c, m)` under the same token, so what had landed is dropped and
+ * what had not is completed. A batch that ClickHouse refuses has stored nothing: it is cut in half by going
+ * back to step 2 with a smaller m, until the refused record stands alone and is dead-lettered.
  *
  * Decided elsewhere: who owns a partition and who is fenced (eventlog), what a token does (clickhouse).
  */
@@ -24,6 +24,7 @@ import type { LogRecord, PartitionSession } from '../eventlog/index.ts'
 import type { Decoded, RecordDecoder, Row, Stream } from '../contract/index.ts'
 import type { Batch, BatchContent } from './batch.ts'
 import type { BatchLimits, DuplicateLimits } from './config.ts'
+import type { KnownErasures, RecordErasures } from './record-erasures.ts'
 import type { PendingBatch } from './pending.ts'
 import type { Sink } from './sink.ts'
 import type { StoredIds } from './stored-ids.ts'
@@ -54,6 +55,7 @@ export interface WorkerOptions {
   tables: DeliveryTables
   /** What `tables.rows` holds. */
   storedIds: StoredIds
+  erasures: RecordErasures
   limits: BatchLimits
   duplicates: DuplicateLimits
   retryMsMax: number
@@ -74,6 +76,8 @@ interface Work extends WorkerOptions {
 interface Announced {
   batch: Batch
   pending: PendingBatch
+  /** Known at the instant that `pending` names, or later. */
+  erasures: KnownErasures
 }
 
 interface Decodable extends Announced {
@@ -117,13 +121,24 @@ async function deliverNext (
   if (first > start) {
     observer.missing({ topic: session.topic, partition: session.partition, from: start, to: first })
   }
-  const pending = known ?? { end: batch.end, windowMs: duplicates.windowMs, unknownSchemas: [] }
+  // After the records were read: an erasure waits for whatever was in the log before it was known here.
+  const erasures = await retry(work, () => erasuresKnownAt(work.erasures, known?.erasedAsOfMs ?? 0))
+  const { windowMs } = duplicates
+  const pending = known ??
+    { end: batch.end, windowMs, erasedAsOfMs: erasures.asOfMs, unknownSchemas: [] }
   if (known === undefined) await commit(work, start, pending)
-  const landed = await landShrinking(work, { batch, pending })
+  const landed = await landShrinking(work, { batch, pending, erasures })
   await commit(work, landed.batch.end)
   knownIds.remember(landed.content.storedIds)
   observer.stored(landed.batch, landed.content)
   return landed.batch.end
+}
+
+/** Throws where the database's clock is behind an instant that it has told before: the caller tries again. */
+async function erasuresKnownAt (erasures: RecordErasures, asOfMs: number): Promise<KnownErasures> {
+  const known = await erasures.current()
+  if (known.asOfMs >= asOfMs) return known
+  throw new Error(`Erasures are known up to ${known.asOfMs}, and asked for up to ${asOfMs}`)
 }
 
 /** Step 1: what one read gives. */
@@ -173,7 +188,7 @@ async function decodeAnnounced (work: Work, announced: Announced): Promise<Decod
       const decoded = await decoder.decode(values, pending.unknownSchemas)
       return { decoded, givenUp: unknownSchemas.givenUp(decoded, pending.unknownSchemas) }
     })
-    if (givenUp.length === 0) return { batch, pending, decoded }
+    if (givenUp.length === 0) return { ...announced, batch, pending, decoded }
     const { records, schemaIds } = takeUnknown(decoded)
     batch = firstOf(batch, records)
     pending = { ...pending, end: batch.end, unknownSchemas: schemaIds }
@@ -186,9 +201,10 @@ async function landShrinking (
   work: Work, announced: Announced
 ): Promise<{ batch: Batch, content: BatchContent }> {
   let { batch, pending, decoded } = await decodeAnnounced(work, announced)
+  const { erasures } = announced
   while (true) {
     const content = pending.refusal === undefined
-      ? await sortBatch(work, { batch, pending, decoded })
+      ? await sortBatch(work, { batch, pending, erasures, decoded })
       : refusedContent(batch, pending.refusal)
     const refused = await insertRows(work, batch, content)
     if (refused === undefined) {
@@ -202,13 +218,17 @@ async function landShrinking (
   }
 }
 
-async function sortBatch (work: Work, { batch, pending, decoded }: Decodable): Promise<BatchContent> {
+async function sortBatch (work: Work, announced: Decodable): Promise<BatchContent> {
+  const { batch, pending, erasures, decoded } = announced
   const { stream, knownIds } = work
   const { windowMs } = pending
   const read = readRecords(stream, batch, decoded)
   const toFind = windowMs > 0 ? identitiesToFind(read) : []
   const storedAt = await retry(work, () => knownIds.find(toFind, { below: batch.start, windowMs }))
-  return sortRecords(stream, batch, read, { storedAt, windowMs, isErased: () => false })
+  const isErased = (timestampMs: number, key: () => Buffer): boolean => {
+    return erasures.isErased({ stream: stream.name, timestampMs, key }, pending.erasedAsOfMs)
+  }
+  return sortRecords(stream, batch, read, { storedAt, windowMs, isErased })
 }
 
 /** Inserts the rows of a batch; the error where storage refuses one of them, and then none is stored. */

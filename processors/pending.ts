@@ -10,6 +10,8 @@ export interface PendingBatch {
    * Absent, as before duplicates were looked for: 0, not at all.
    */
   windowMs: number
+  /** Erasures that were effective at this instant apply. Absent, as before there were any: 0, none. */
+  erasedAsOfMs: number
   /**
    * Why ClickHouse refuses the one record of this batch; it goes to the dead letters. Kept here so that a
    * redo decides the same, even if ClickHouse would take the record by then.
@@ -25,10 +27,12 @@ const REFUSAL_LENGTH_MAX = 200
 /** The metadata of a partition whose last batch is complete. */
 export const NOTHING_PENDING = ''
 
-export function formatPending ({ end, windowMs, refusal, unknownSchemas }: PendingBatch): string {
+export function formatPending (pending: PendingBatch): string {
+  const { end, windowMs, erasedAsOfMs, refusal, unknownSchemas } = pending
   return JSON.stringify({
     end,
     windowMs,
+    erasedAsOfMs,
     refusal: refusal?.slice(0, REFUSAL_LENGTH_MAX),
     unknownSchemas: unknownSchemas.length === 0 ? undefined : unknownSchemas
   })
@@ -40,9 +44,12 @@ export function formatPending ({ end, windowMs, refusal, unknownSchemas }: Pendi
  */
 export function parsePending (metadata: string): PendingBatch | undefined {
   if (metadata === NOTHING_PENDING) return undefined
-  const { end, windowMs = 0, refusal, unknownSchemas = [] } = JSON.parse(metadata) as Partial<PendingBatch>
-  if (!isInteger(end) || !isInteger(windowMs)) throw new Error(`Committed metadata is not ours: ${metadata}`)
-  return { end, windowMs, unknownSchemas, ...(refusal === undefined ? {} : { refusal }) }
+  const { end, windowMs = 0, erasedAsOfMs = 0, refusal, unknownSchemas = [] } =
+    JSON.parse(metadata) as Partial<PendingBatch>
+  if (!isInteger(end) || !isInteger(windowMs) || !isInteger(erasedAsOfMs)) {
+    throw new Error(`Committed metadata is not ours: ${metadata}`)
+  }
+  return { end, windowMs, erasedAsOfMs, unknownSchemas, ...(refusal === undefined ? {} : { refusal }) }
 }
 
 function isInteger (value: unknown): value is number {

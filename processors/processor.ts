@@ -6,6 +6,7 @@ import type { SchemaRegistry, Stream } from '../contract/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
 import type { ProcessorConfig } from './config.ts'
 import type { ProcessorMetrics } from './metrics.ts'
+import type { RecordErasures } from './record-erasures.ts'
 import type { WorkerObserver } from './partition-worker.ts'
 import type { Sink } from './sink.ts'
 import type { StoredIds } from './stored-ids.ts'
@@ -26,6 +27,7 @@ export interface ProcessorOptions {
   registry?: SchemaRegistry
   sink: Sink
   storedIdsOf: (stream: Stream) => StoredIds
+  erasures: RecordErasures
   config: ProcessorConfig
   metrics: Registry
   log: ProcessorLog
@@ -77,6 +79,7 @@ export async function startProcessor (options: ProcessorOptions): Promise<Proces
           ...consumed,
           session,
           sink: options.sink,
+          erasures: options.erasures,
           limits: config.batch,
           duplicates: config.duplicates,
           retryMsMax: config.retryMsMax,
@@ -123,6 +126,7 @@ function observe ({ metrics, stalls, log, now }: ObserveOptions): WorkerObserver
       const stream = batch.topic
       metrics.stored.inc({ stream }, content.rows.length)
       metrics.duplicates.inc({ stream }, content.dropped.duplicates)
+      metrics.erased.inc({ stream }, content.dropped.erased)
       metrics.batchRecords.observe({ stream }, batch.records.length)
       const oldest = batch.records[0]
       if (oldest !== undefined) metrics.storeDelay.observe({ stream }, (now() - oldest.timestampMs) / 1000)

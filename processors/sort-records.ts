@@ -1,4 +1,4 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, readPath } from '../contract/index.ts'
+import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, readPath, recordKey } from '../contract/index.ts'
 import { identityKey } from './identity-key.ts'
 import { emptyContent } from './batch.ts'
 import type { Decoded, Field, Row, Stream } from '../contract/index.ts'
@@ -24,10 +24,10 @@ export interface Deciders {
   /** Two copies of an event whose arrivals are at most so far apart are stored once; 0: both are stored. */
   windowMs: number
   /**
-   * Whether what a subject sent was erased after it was accepted at `receivedAtMs`. Fixed when a batch is
+   * Whether the record with this key, accepted at `receivedAtMs`, was erased since. Fixed when a batch is
    * announced, so that a redo decides the same.
    */
-  isErased: (event: Pick<StoredId, 'tenant' | 'subject' | 'receivedAtMs'>) => boolean
+  isErased: (receivedAtMs: number, key: () => Buffer) => boolean
 }
 
 /** Every record of a batch, in order, as an event or as the dead letter that it is. */
@@ -71,15 +71,15 @@ export function sortRecords (
   const isDuplicate = duplicateFilter(deciders)
   const numbers = stream.fields.filter(({ kind }) => kind === 'number')
   for (const item of read) {
+    if (isErased(item, deciders)) {
+      content.dropped.erased++
+      continue
+    }
     if (!('fields' in item)) {
       content.deadLetters.push(item)
       continue
     }
     const { record, fields, identity, mayComeAgain } = item
-    if (deciders.isErased(identity)) {
-      content.dropped.erased++
-      continue
-    }
     const fault = recordFault(fields, record, { eventTime: stream.eventTime, numbers })
     if (fault !== undefined) {
       content.deadLetters.push({ record, reason: 'invalid_record', detail: fault })
@@ -99,6 +99,14 @@ export function sortRecords (
   return content
 }
 
+/** What cannot be read is its subject's as well, by the key that it came under. */
+function isErased (item: LoggedEvent | DeadLetter, deciders: Deciders): boolean {
+  const { record } = item
+  if (!('fields' in item)) return deciders.isErased(record.timestampMs, () => record.key)
+  const { tenant, subject } = item.identity
+  return deciders.isErased(record.timestampMs, () => recordKey(tenant, subject))
+}
+
 /** Says of the events of a batch, in order, whether a copy is stored; if not, this one will be. */
 function duplicateFilter ({ storedAt, windowMs, isErased }: Deciders): (identity: StoredId) => boolean {
   const inBatch = new Map<string, number[]>()
@@ -109,7 +117,7 @@ function duplicateFilter ({ storedAt, windowMs, isErased }: Deciders): (identity
     const isCopy = (copyMs: number): boolean => {
       if (Math.abs(copyMs - receivedAtMs) > windowMs) return false
       // What was erased is not there any more, whether its rows are deleted yet or not.
-      return !isErased({ tenant, subject, receivedAtMs: copyMs })
+      return !isErased(copyMs, () => recordKey(tenant, subject))
     }
     if (before.some(isCopy) || storedAt(key).some(isCopy)) return true
     inBatch.set(key, [...before, receivedAtMs])

@@ -5,6 +5,8 @@ import {
 } from '../../processors/index.ts'
 import { defineRole, opening } from '../role.ts'
 import { clickHouseCheck, openLogPart, openWriteClient } from '../parts.ts'
+import { erasureSettings, recordErasures } from '../../erasure/index.ts'
+import { openSubjectHasher, openTombstones } from '../erasure-part.ts'
 import { eventLogSettings } from '../../eventlog/index.ts'
 import { httpConfig, httpSettings } from '../../http/index.ts'
 import { listen } from '../listen.ts'
@@ -15,7 +17,12 @@ export const processorsRole = defineRole({
   name: 'processors',
   description: 'Land the log exactly once in ClickHouse',
   settings: {
-    ...processSettings, ...httpSettings, ...eventLogSettings, ...clickHouseSettings, ...processorSettings
+    ...processSettings,
+    ...httpSettings,
+    ...eventLogSettings,
+    ...clickHouseSettings,
+    ...processorSettings,
+    ...erasureSettings
   },
   start: (env, { log }) => opening(async (closers) => {
     const registry = new Registry()
@@ -23,12 +30,14 @@ export const processorsRole = defineRole({
     const { eventLog, schemaRegistry, check } = await openLogPart(env, context)
     const client = openWriteClient(env, context)
     const config = processorConfig(env)
+    const hasher = openSubjectHasher(env)
     const processor = await startProcessor({
       eventLog,
       streams,
       ...(schemaRegistry === undefined ? {} : { registry: schemaRegistry }),
       sink: createClickHouseSink(client, config.insertsMax),
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
+      erasures: recordErasures(openTombstones(client, hasher), hasher),
       config,
       metrics: registry,
       log,

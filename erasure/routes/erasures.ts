@@ -1,6 +1,10 @@
-import { FORMATS, MillraceError, TEXT_LENGTH_MAX, streams as allStreams } from '../../contract/index.ts'
-import { tenantOf } from '../../http/index.ts'
+import { TEXT_LENGTH_MAX, streams as allStreams } from '../../contract/index.ts'
+import {
+  DELETE_USER_OPERATION, ERASE_OPERATION, LIST_ERASURES_OPERATION, SHOW_ERASURE_OPERATION
+} from '../operations.ts'
+import { ParameterFaults, parseText, refuseUnknown, tenantOf, valuesOf } from '../../http/index.ts'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { RawQuery } from '../../http/index.ts'
 import type { Erasures } from '../erasures.ts'
 import type { Receipt } from '../receipt.ts'
 
@@ -24,57 +28,62 @@ const BODY = {
   }
 }
 
-interface PageQuery {
-  limit?: unknown
-  before?: unknown
-}
-
 /**
  * `POST /erasures { subject, streams? }` and `DELETE /user/{user_id}` (every stream) erase what was accepted
  * of a subject until now: 202 with the receipt so far and its `Location`, from when on no read shows it. `GET
  * /erasures?limit=&before=` lists the organisation's, newest first; `GET /erasures/{id}` is the receipt.
  */
 export function registerErasures (server: FastifyInstance, { erasures }: { erasures: Erasures }): void {
-  const config = { access: { scope: 'admin' as const } }
+  const access = { scope: 'admin' as const }
   const accepted = (reply: FastifyReply, receipt: Receipt): FastifyReply => {
     return reply.code(202).header('Location', `/erasures/${receipt.id}`).send(receipt)
   }
   server.post<{ Body: { subject: string, streams?: string[] } }>('/erasures', {
-    config, bodyLimit: BODY_BYTES_MAX, schema: { body: BODY }
+    config: { access, operation: ERASE_OPERATION }, bodyLimit: BODY_BYTES_MAX, schema: { body: BODY }
   }, async (request, reply) => {
     return accepted(reply, await erasures.create({ tenant: tenantOf(request), ...request.body }))
   })
-  server.delete<{ Params: { user_id: string } }>('/user/:user_id', { config }, async (request, reply) => {
+  server.delete<{ Params: { user_id: string } }>('/user/:user_id', {
+    config: { access, operation: DELETE_USER_OPERATION }
+  }, async (request, reply) => {
     const subject = subjectOf(request.params.user_id)
     return accepted(reply, await erasures.create({ tenant: tenantOf(request), subject }))
   })
-  server.get<{ Querystring: PageQuery }>('/erasures', { config }, async (request) => {
-    const limit = limitOf(request.query.limit)
-    const page = await erasures.list(tenantOf(request), limit, beforeOf(request.query.before))
+  server.get<{ Querystring: RawQuery }>('/erasures', {
+    config: { access, operation: LIST_ERASURES_OPERATION }
+  }, async (request) => {
+    const { limit, before } = pageOf(request.query)
+    const page = await erasures.list(tenantOf(request), limit, before)
     const last = page.length === limit ? page.at(-1) : undefined
     return { erasures: page, next: last === undefined ? null : `/erasures?limit=${limit}&before=${last.id}` }
   })
-  server.get<{ Params: { id: string } }>('/erasures/:id', { config }, async (request) => {
+  server.get<{ Params: { id: string } }>('/erasures/:id', {
+    config: { access, operation: SHOW_ERASURE_OPERATION }
+  }, async (request) => {
     return await erasures.show(tenantOf(request), request.params.id)
   })
 }
 
-/** As an event's subject has to be; an empty segment of a path is no subject. */
+/** As the subject of an event has to be. */
 function subjectOf (text: string): string {
-  const length = [...text].length
-  if (length >= 1 && length <= TEXT_LENGTH_MAX && FORMATS['storable-text'](text)) return text
-  throw new MillraceError('invalid_text', 'The user is empty, too long, or not storable Unicode')
+  const faults = new ParameterFaults()
+  const subject = parseText('user_id', text, faults)
+  faults.throwIfAny()
+  return subject as string
 }
 
-function limitOf (value: unknown): number {
-  if (value === undefined) return PAGE_STANDARD
-  const limit = typeof value === 'string' && /^[1-9]\d{0,2}$/.test(value) ? Number(value) : 0
-  if (limit >= 1 && limit <= PAGE_MAX) return limit
-  throw new MillraceError('invalid_parameter', `limit is not a whole number from 1 to ${PAGE_MAX}`)
-}
-
-function beforeOf (value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  if (typeof value === 'string' && UUID.test(value)) return value
-  throw new MillraceError('invalid_parameter', 'before is not the id of an erasure')
+/** Throws MillraceError `invalid_parameter` with all faults. */
+function pageOf (query: RawQuery): { limit: number, before: string | undefined } {
+  const faults = new ParameterFaults()
+  refuseUnknown(query, ['limit', 'before'], faults)
+  const [limit = String(PAGE_STANDARD), ...moreLimits] = valuesOf(query, 'limit')
+  if (!/^[1-9]\d{0,2}$/.test(limit) || Number(limit) > PAGE_MAX || moreLimits.length > 0) {
+    faults.add('limit', 'invalid_parameter', `must be a whole number from 1 to ${PAGE_MAX}`)
+  }
+  const [before, ...moreBefore] = valuesOf(query, 'before')
+  if ((before !== undefined && !UUID.test(before)) || moreBefore.length > 0) {
+    faults.add('before', 'invalid_parameter', 'must be the id of an erasure')
+  }
+  faults.throwIfAny()
+  return { limit: Number(limit), before }
 }

@@ -35,9 +35,19 @@ export interface RecountRange {
  * that says where a table's rows are found again.
  */
 function positionsOf ({ name, booked }: CountedTable): string {
-  return booked === 'stored'
-    ? `SELECT _partition AS partition, _offset AS offset, received_at FROM ${name}`
-    : `SELECT partition, offset, received_at FROM ${name} WHERE stream = {stream:String}`
+  const [partition, offset, ofStream] = booked === 'stored'
+    ? ['_partition', '_offset', '1']
+    : ['partition', 'offset', 'stream = {stream:String}']
+  const erased = `SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = '${name}' AND ${ofStream}`
+  // A position is written down before the row is masked: what is still there is not counted twice.
+  return `
+SELECT ${partition} AS partition, ${offset} AS offset, received_at FROM ${name} WHERE ${ofStream}
+UNION ALL
+${erased} AND (partition, offset, received_at) NOT IN (
+  SELECT ${partition}, ${offset}, received_at FROM ${name}
+  WHERE (${partition}, ${offset}, received_at) IN (${erased})
+)`
 }
 
 /**

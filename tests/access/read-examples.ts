@@ -42,8 +42,8 @@ const QUESTIONS = [
 ]
 
 /**
- * Routes whose answers are about erasures and not about stored events, and those that erase; whose erasures one
- * sees and what they erase is held to tests in tests/erasure/.
+ * Routes whose answers are about erasures and not about stored events, and those that erase; whose erasures
+ * one sees and what they erase is held to tests in tests/erasure/.
  */
 export const ERASURE_ROUTES: readonly string[] = [
   'POST /erasures', 'DELETE /user/:user_id', 'GET /erasures', 'GET /erasures/:id'

@@ -4,15 +4,11 @@ import { pageViews, recordKey, streams } from '../../contract/index.ts'
 import { SubjectHasher, personalTables } from '../../erasure/index.ts'
 import { subjectHashSql } from '../../erasure/subject-hash.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
-import { until } from '../support/until.ts'
 import { EVENT_TIME, READ_EXAMPLES, SUBJECT } from '../access/read-examples.ts'
 import { RowStore, startServed } from './serve.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 import type { Ask } from '../access/read-examples.ts'
 import type { ServedSystem } from './serve.ts'
-
-/** For the job to carry something out: it waits 5 s, so that every role knows. */
-const DONE_MS_MAX = 60_000
 
 let clickHouse: TestClickHouse
 let rows: RowStore
@@ -29,13 +25,6 @@ async function sql<Row> (query: string, params: Record<string, unknown> = {}): P
 
 async function erase (system: ServedSystem, organisation: string, subject: string, more: object = {}) {
   return await system.ask(organisation, { method: 'POST', url: '/erasures', payload: { subject, ...more } })
-}
-
-async function receiptWhen (system: ServedSystem, organisation: string, id: string, state: string) {
-  return await until(`the erasure is ${state}`, DONE_MS_MAX, async () => {
-    const { body } = await system.ask(organisation, { method: 'GET', url: `/erasures/${id}` })
-    return body.state === state ? body : undefined
-  })
 }
 
 test('every table with a column that names a subject is one that erasure reaches', async () => {

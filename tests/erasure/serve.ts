@@ -13,12 +13,19 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import type { Interaction, Stream } from '../../contract/index.ts'
 import type { TestDatabase } from '../support/clickhouse.ts'
 
+export interface TestAnswer {
+  status: number
+  body: any
+  headers: any
+  bytes: Buffer
+}
+
 export interface ServedSystem {
   server: FastifyInstance
   /** Folder of its log and its keys. */
   directory: string
   /** Sends a request with the key of an organisation. */
-  ask: (organisation: string, options: InjectOptions) => Promise<{ status: number, body: any, headers: any, bytes: Buffer }>
+  ask: (organisation: string, options: InjectOptions) => Promise<TestAnswer>
   close: () => Promise<void>
 }
 

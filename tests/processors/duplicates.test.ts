@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createDecoder, streams } from '../../contract/index.ts'
-import { runPartitionWorker } from '../../processors/index.ts'
+import { NOTHING_ERASED, runPartitionWorker } from '../../processors/index.ts'
 import { PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
 import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
@@ -42,6 +42,7 @@ class Pipeline {
       sink: this.sink,
       tables: TABLES,
       storedIds: this.storedIds,
+      erasures: NOTHING_ERASED,
       limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
       duplicates: { windowMs, idsMax },
       retryMsMax: 1,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createDecoder, streams } from '../../contract/index.ts'
 import { LogUnavailableError } from '../../eventlog/index.ts'
-import { runPartitionWorker } from '../../processors/index.ts'
+import { NOTHING_ERASED, runPartitionWorker } from '../../processors/index.ts'
 import { PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
 import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
@@ -41,6 +41,7 @@ async function run ({ session, sink, rowsMax = 4, observer = {} }: RunOptions): 
     sink,
     tables: TABLES,
     storedIds: new MemoryStoredIds({ rows: () => sink.rows('user_tags'), subject: 'cookie' }),
+    erasures: NOTHING_ERASED,
     limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
     duplicates: { windowMs: 600_000, idsMax: 1_000 },
     retryMsMax: 1,
@@ -71,7 +72,7 @@ test('every record is stored in order, and each batch is announced before it is 
   await run({ session: partition.open(), sink })
   expect(idsOf(sink.rows('user_tags'))).toEqual(upTo(10))
   expect(partition.commits.slice(0, 3)).toEqual([
-    { offset: 0, metadata: '{"end":4,"windowMs":600000}' }, { offset: 4, metadata: '' }, { offset: 4, metadata: '{"end":8,"windowMs":600000}' }
+    { offset: 0, metadata: '{"end":4,"windowMs":600000,"erasedAsOfMs":0}' }, { offset: 4, metadata: '' }, { offset: 4, metadata: '{"end":8,"windowMs":600000,"erasedAsOfMs":0}' }
   ])
   expect(ledgerOffsets(sink)).toBe(10)
 })

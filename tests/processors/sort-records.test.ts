@@ -17,7 +17,7 @@ describe('an event whose subject was erased', () => {
     mayComeAgain: true
   })
   const erasedUpTo = (cutoffMs: number) => {
-    return ({ receivedAtMs }: { receivedAtMs: number }): boolean => receivedAtMs <= cutoffMs
+    return (receivedAtMs: number): boolean => receivedAtMs <= cutoffMs
   }
 
   test('is dropped as erased, and the copy that comes after the cut-off is new', () => {

@@ -1,7 +1,7 @@
 /** Records that this release cannot read, since a newer one wrote them or nobody of ours did. */
 import { beforeAll, expect, test } from 'vitest'
 import { createDecoder, streams } from '../../contract/index.ts'
-import { runPartitionWorker } from '../../processors/index.ts'
+import { NOTHING_ERASED, runPartitionWorker } from '../../processors/index.ts'
 import { PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
 import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
@@ -43,6 +43,7 @@ async function run ({ partition, sink, decoder, onRetry, monotonicMs, signal }: 
     sink,
     tables: { rows: 'user_tags', books: { deadLetters: 'dead_letters', batches: 'batches' } },
     storedIds: new MemoryStoredIds({ rows: () => sink.rows('user_tags'), subject: 'cookie' }),
+    erasures: NOTHING_ERASED,
     limits: { rowsMax: 1_000, bytesMax: 1_000_000, ageMsMax: 1 },
     duplicates: { windowMs: 0, idsMax: 1_000 },
     retryMsMax: 1,
@@ -89,7 +90,7 @@ test('are dead-lettered after the wait, which is announced before it is carried 
   expect(sink.rows('user_tags').map((row) => row['event_id'])).toEqual(['0'])
   expect(sink.rows('dead_letters')).toMatchObject([{ offset: 1, reason: 'unknown_schema' }])
   expect(partition.commits.map(({ metadata }) => metadata)).toEqual([
-    '{"end":2,"windowMs":0}', '{"end":2,"windowMs":0,"unknownSchemas":["fingerprint 0000000100000000"]}', ''
+    '{"end":2,"windowMs":0,"erasedAsOfMs":0}', '{"end":2,"windowMs":0,"erasedAsOfMs":0,"unknownSchemas":["fingerprint 0000000100000000"]}', ''
   ])
 })
 

@@ -2,7 +2,15 @@ SELECT
   toString(toDate(received_at, 'UTC')) AS day,
   countIf(offset < transform(partition, {partitions:Array(UInt32)}, {committed:Array(UInt64)}, toUInt64(0))) AS least_n,
   count() AS most_n
-FROM (SELECT _partition AS partition, _offset AS offset, received_at FROM user_tags)
+FROM (
+SELECT _partition AS partition, _offset AS offset, received_at FROM user_tags WHERE 1
+UNION ALL
+SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'user_tags' AND 1 AND (partition, offset, received_at) NOT IN (
+  SELECT _partition, _offset, received_at FROM user_tags
+  WHERE (_partition, _offset, received_at) IN (SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'user_tags' AND 1)
+))
 WHERE received_at >= toStartOfDay(toDateTime({from_s:UInt32}, 'UTC'))
   AND received_at < toStartOfDay(toDateTime({to_s:UInt32} - 1, 'UTC')) + INTERVAL 1 DAY
 GROUP BY day

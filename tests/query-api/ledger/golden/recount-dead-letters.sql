@@ -13,7 +13,15 @@ WITH
   ),
   held AS (
     SELECT partition, offset, received_at
-    FROM (SELECT partition, offset, received_at FROM dead_letters WHERE stream = {stream:String})
+    FROM (
+SELECT partition AS partition, offset AS offset, received_at FROM dead_letters WHERE stream = {stream:String}
+UNION ALL
+SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'dead_letters' AND stream = {stream:String} AND (partition, offset, received_at) NOT IN (
+  SELECT partition, offset, received_at FROM dead_letters
+  WHERE (partition, offset, received_at) IN (SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'dead_letters' AND stream = {stream:String})
+))
     WHERE received_at >= toDateTime({from_s:UInt32}, 'UTC')
       AND received_at <= (
         SELECT greatest(max(last_received_at), toDateTime64({to_s:UInt32}, 3, 'UTC')) FROM near WHERE in_range

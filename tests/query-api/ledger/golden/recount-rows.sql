@@ -13,7 +13,15 @@ WITH
   ),
   held AS (
     SELECT partition, offset, received_at
-    FROM (SELECT _partition AS partition, _offset AS offset, received_at FROM user_tags)
+    FROM (
+SELECT _partition AS partition, _offset AS offset, received_at FROM user_tags WHERE 1
+UNION ALL
+SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'user_tags' AND 1 AND (partition, offset, received_at) NOT IN (
+  SELECT _partition, _offset, received_at FROM user_tags
+  WHERE (_partition, _offset, received_at) IN (SELECT partition, offset, received_at FROM erased_positions FINAL
+WHERE table = 'user_tags' AND 1)
+))
     WHERE received_at >= toDateTime({from_s:UInt32}, 'UTC')
       AND received_at <= (
         SELECT greatest(max(last_received_at), toDateTime64({to_s:UInt32}, 3, 'UTC')) FROM near WHERE in_range
