@@ -148,7 +148,9 @@ FROM erasure_tables FINAL WHERE erasure_id IN {ids:Array(String)} ORDER BY erasu
   }
 
   async rows<T> (query: string, params: Record<string, unknown> = {}): Promise<T[]> {
-    const answer = await this.#client.query({ query, query_params: params, format: 'JSONEachRow' })
+    const answer = await this.#client.query({
+      query, query_params: params, use_multipart_params_auto: true, format: 'JSONEachRow'
+    })
     return await answer.json<T>()
   }
 
