@@ -43,7 +43,8 @@ test('100 of 10,000 subjects are erased under load, while a processor is killed,
       return found.state === 'removed' ? found : undefined
     })
     expect(receipt.tables.map(({ table }) => table)).toContain('page_views_by_user')
-    expect(receipt.tables.every(({ rows_left: left, removed_at: removed }) => left === 0 && removed !== null)).toBe(true)
+    const unfinished = receipt.tables.filter((table) => table.rows_left > 0 || table.removed_at === null)
+    expect(unfinished).toEqual([])
   }
 })
 
