@@ -192,19 +192,24 @@ describe('an erasure that is carried out', () => {
   })
 })
 
-/** A client that fails the n-th time that it is to change something. */
+/** A client that fails the n-th time that it is to change something, and from then on. */
 function failingClient (client: ClickHouseClient, failAt: number, after: boolean): ClickHouseClient {
   let calls = 0
-  const wrap = (call: 'command' | 'insert') => async (options: never): Promise<unknown> => {
+  const dying = async (call: () => Promise<unknown>): Promise<unknown> => {
     calls += 1
-    if (calls < failAt) return await (client[call] as (options: never) => Promise<unknown>)(options)
-    if (calls === failAt && after) await (client[call] as (options: never) => Promise<unknown>)(options)
+    if (calls < failAt) return await call()
+    if (calls === failAt && after) await call()
     throw new Error('the process died')
   }
   return new Proxy(client, {
-    get: (target, name) => name === 'command' || name === 'insert'
-      ? wrap(name)
-      : (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target)
+    get: (target, name) => {
+      const method = (Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>).bind(target)
+      if (name === 'command' || name === 'insert') return (options: unknown) => dying(() => method(options))
+      if (name !== 'query') return method
+      return (options: { query: string }) => {
+        return options.query.includes('INSERT INTO') ? dying(() => method(options)) : method(options)
+      }
+    }
   })
 }
 
