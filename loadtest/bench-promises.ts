@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDecoder, createEncoder, userTags } from '../contract/index.ts'
 import { openEmbeddedLog } from '../eventlog/index.ts'
-import { runPartitionWorker } from '../processors/index.ts'
+import { NOTHING_ERASED, runPartitionWorker } from '../processors/index.ts'
 import { describeMachine, describeRevision } from './machine.ts'
 import { median } from './percentiles.ts'
 import type { Envelope, Row, Stream } from '../contract/index.ts'
@@ -112,6 +112,7 @@ async function work (session: PartitionSession, variant: Variant, onDone: () => 
     },
     tables: { rows: userTags.tables.raw, books: { deadLetters: 'dead_letters', batches: 'batches' } },
     storedIds: NOTHING_STORED,
+    erasures: NOTHING_ERASED,
     limits: { rowsMax: BATCH_RECORDS, bytesMax: 8 * 1024 * 1024, ageMsMax: 1 },
     duplicates: { windowMs: variant.windowMs, idsMax: 2 * RECORDS },
     retryMsMax: 1_000,

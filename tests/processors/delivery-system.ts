@@ -3,7 +3,7 @@
  * are let on: so that any interleaving of them can be played, and each can die anywhere.
  */
 import { createDecoder, streams } from '../../contract/index.ts'
-import { runPartitionWorker } from '../../processors/index.ts'
+import { NOTHING_ERASED, runPartitionWorker } from '../../processors/index.ts'
 import { PartitionDouble, SinkDouble } from '../support/delivery-doubles.ts'
 import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import type { Stream } from '../../contract/index.ts'
@@ -119,6 +119,7 @@ export class DeliverySystem {
       sink: { insert: (request) => effect(() => this.#sink().insert(request)) },
       tables: TABLES,
       storedIds: gated(this.#storedIds(), effect),
+      erasures: NOTHING_ERASED,
       limits: { rowsMax: limits.rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
       duplicates: { windowMs: WINDOW_MS, idsMax: limits.idsMax },
       retryMsMax: 1,

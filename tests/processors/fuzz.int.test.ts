@@ -10,7 +10,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createEncoder, interactions, streams, userTags } from '../../contract/index.ts'
 import { openEventLog } from '../../eventlog/index.ts'
-import { createClickHouseSink, createClickHouseStoredIds, startProcessor } from '../../processors/index.ts'
+import { NOTHING_ERASED, createClickHouseSink, createClickHouseStoredIds, startProcessor } from '../../processors/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
@@ -143,6 +143,7 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
       eventLog,
       streams,
       sink: createClickHouseSink(client, 2),
+      erasures: NOTHING_ERASED,
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
       config: {
         group,
