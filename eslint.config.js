@@ -14,8 +14,10 @@ const mayImport = {
   'query-api': ['contract', 'clickhouse', 'http'],
   erasure: ['contract', 'clickhouse', 'http'],
   tracker: ['contract', 'http'],
+  'dead-letters': ['contract', 'clickhouse', 'eventlog', 'http'],
   cli: [
-    'access', 'contract', 'clickhouse', 'erasure', 'eventlog', 'http', 'ingest', 'processors', 'query-api', 'tracker'
+    'access', 'contract', 'clickhouse', 'dead-letters', 'erasure', 'eventlog', 'http', 'ingest', 'processors',
+    'query-api', 'tracker'
   ],
   loadtest: ['contract', 'eventlog', 'processors', 'query-api']
 }

@@ -81,9 +81,15 @@ export function openErasurePart (
     onCreated: () => job?.poke()
   })
   return {
-    visibility: erasureVisibility({ lease: openTombstones(clients.read, hasher), hasher, tables }),
+    visibility: openVisibility(env, clients.read),
     routes: (server) => registerErasures(server, { erasures })
   }
+}
+
+/** What reads must hide. */
+export function openVisibility (env: ErasureEnv, read: ClickHouseClient): Visibility {
+  const hasher = openSubjectHasher(env)
+  return erasureVisibility({ lease: openTombstones(read, hasher), hasher, tables: personalTables(streams) })
 }
 
 /** How far the group has stored each stream. */

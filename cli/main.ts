@@ -1,11 +1,12 @@
 #!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { AccessError } from '../access/index.ts'
 import { MillraceError } from '../contract/index.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
 import { addAccessCommands } from './access-commands.ts'
 import { addErasureCommands } from './erasure-commands.ts'
+import { addDeadLetterCommands } from './dead-letter-commands.ts'
 import { addLedgerCommand } from './ledger-command.ts'
 import { roles } from './roles/index.ts'
 import { runRole } from './run-role.ts'
@@ -22,6 +23,7 @@ const io: CommandIo = {
 addAccessCommands(program, io)
 addErasureCommands(program, io)
 addLedgerCommand(program, io)
+addDeadLetterCommands(program, io)
 await program.parseAsync().catch(failCommand)
 
 function addRole (role: Role): void {
@@ -47,7 +49,8 @@ function describeChecked (role: Role): string {
 
 /** A command that is no role: what its operator can mend is said in one line. */
 function failCommand (error: unknown): never {
-  const known = [AccessError, MillraceError, SettingsError].some((known) => error instanceof known)
+  const mendable = [AccessError, InvalidArgumentError, MillraceError, SettingsError]
+  const known = mendable.some((each) => error instanceof each)
   console.error(known ? (error as Error).message : error)
   process.exit(error instanceof SettingsError ? EXIT_SETTINGS : EXIT_FAULT)
 }

@@ -4,6 +4,8 @@ import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClie
 import { eventLogConfig, eventLogSettings, openEventLog, spoolSettings } from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
 import { erasurePartSettings, openErasurePart } from './erasure-part.ts'
+import { deadLetterRoutes } from '../dead-letters/index.ts'
+import { openDeadLetters } from './dead-letter-part.ts'
 import { logPositions } from './log-positions.ts'
 import { logWatermark } from './log-watermark.ts'
 import { openSpoolPart } from './spool-part.ts'
@@ -108,13 +110,13 @@ export async function openIngestPart (
 }
 
 /**
- * From ClickHouse to answers. The log is only looked at, for how far the answers reach: `eventLog` where the
- * process has it open, else one of its own.
+ * From ClickHouse to answers, and from dead letters back into the log. For the answers the log is only looked
+ * at, for how far they reach.
  */
 export async function openQueryPart (
   env: Static<TObject<typeof queryPartSettings>>,
   context: PartContext,
-  eventLog = openLookedAtLog(env, context)
+  eventLog: EventLog
 ): Promise<HttpPart> {
   const { closers, registry } = context
   const config = clickHouseConfig(env)
@@ -132,6 +134,7 @@ export async function openQueryPart (
   const limits = questionConfig(env)
   const erasure = openErasurePart(env, context, { read: client, eventLog })
   const { visibility } = erasure
+  const letters = openDeadLetters(env, { closers, eventLog, now: Date.now })
   return {
     routes: async (server) => {
       await server.register(async (scope) => {
@@ -154,6 +157,7 @@ export async function openQueryPart (
           now: Date.now,
           registry
         })
+        await scope.register(deadLetterRoutes, { letters })
       })
       await server.register(async (scope) => erasure.routes(scope))
     },
@@ -162,7 +166,8 @@ export async function openQueryPart (
   }
 }
 
-function openLookedAtLog (
+/** The log, for a role that takes no events. */
+export function openLookedAtLog (
   env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
 ): EventLog {
   const eventLog = openEventLog(eventLogConfig(env), log)

@@ -49,6 +49,16 @@ export function encodeRejected (rejected: Rejected): Buffer {
   return Buffer.concat([REJECTED_MARK, Buffer.from(JSON.stringify(rejected))])
 }
 
+/** What `encodeRejected` was given, or undefined where these are no such bytes. */
+export function decodeRejected (value: Buffer): Rejected | undefined {
+  if (!value.subarray(0, REJECTED_MARK.length).equals(REJECTED_MARK)) return undefined
+  try {
+    return JSON.parse(value.toString('utf8', REJECTED_MARK.length)) as Rejected
+  } catch {
+    return undefined
+  }
+}
+
 export type Decoded<R> =
   | { ok: true, record: R }
   | Undecodable
@@ -152,15 +162,9 @@ function readFrame (value: Buffer): Frame | undefined {
 }
 
 function decodeUnframed<R> (value: Buffer): Decoded<R> {
-  if (!value.subarray(0, REJECTED_MARK.length).equals(REJECTED_MARK)) {
-    return { ok: false, reason: 'bad_framing', detail: 'no known framing' }
-  }
-  try {
-    const { detail } = JSON.parse(value.toString('utf8', REJECTED_MARK.length)) as Rejected
-    return { ok: false, reason: 'rejected_at_ingest', detail }
-  } catch (error) {
-    return { ok: false, reason: 'bad_framing', detail: detailOf(error) }
-  }
+  const rejected = decodeRejected(value)
+  if (rejected === undefined) return { ok: false, reason: 'bad_framing', detail: 'no known framing' }
+  return { ok: false, reason: 'rejected_at_ingest', detail: rejected.detail }
 }
 
 function decodeBody<R> (reader: Reader<R>, body: Buffer): Decoded<R> {

@@ -1,6 +1,6 @@
 export { ERROR_CODES, MillraceError } from './errors.ts'
 export type { ErrorCode, Fault } from './errors.ts'
-export { createDecoder, createEncoder, encodeRejected } from './codec.ts'
+export { createDecoder, createEncoder, decodeRejected, encodeRejected } from './codec.ts'
 export type { Decoded, RecordDecoder, RecordEncoder, Rejected, UndecodableReason } from './codec.ts'
 export { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, civilToMs, formatTime, fromEpoch, parseTime } from './time.ts'
 export { EVENT_ID_LENGTH_MAX, FORMATS, TEXT_LENGTH_MAX } from './http-schema.ts'

@@ -2,7 +2,7 @@ import { accessSettings } from '../../access/index.ts'
 import { defineRole } from '../role.ts'
 import { httpSettings } from '../../http/index.ts'
 import { openAccessPart } from '../access-part.ts'
-import { openQueryPart, queryPartSettings } from '../parts.ts'
+import { openLookedAtLog, openQueryPart, queryPartSettings } from '../parts.ts'
 import { processSettings } from '../settings.ts'
 import { startHttpRole } from '../http-role.ts'
 
@@ -12,7 +12,7 @@ export const queryApiRole = defineRole({
   settings: { ...processSettings, ...httpSettings, ...accessSettings, ...queryPartSettings },
   start: (env, role) => startHttpRole(env, role, async (context) => {
     const guard = await openAccessPart(env, context)
-    const part = await openQueryPart(env, context)
+    const part = await openQueryPart(env, context, openLookedAtLog(env, context))
     return {
       ...part,
       routes: async (server) => {

@@ -49,6 +49,11 @@ export const ERASURE_ROUTES: readonly string[] = [
   'POST /erasures', 'DELETE /user/:user_id', 'GET /erasures', 'GET /erasures/:id'
 ]
 
+async function letterIds (ask: Ask): Promise<string[]> {
+  const { dead_letters: letters } = await ask({ method: 'GET', url: '/dead-letters' })
+  return letters.map(({ id }: { id: string }) => id)
+}
+
 export const READ_EXAMPLES: Readonly<Record<string, readonly ReadExample[]>> = {
   'POST /user_profiles/:cookie': [post(`/user_profiles/${SUBJECT}?${TAG_WINDOW}`)],
   'POST /aggregates': [
@@ -84,6 +89,16 @@ export const READ_EXAMPLES: Readonly<Record<string, readonly ReadExample[]>> = {
     shared: true, read: (ask) => ask({ method: 'POST', url: '/queries', payload: QUESTIONS[0] ?? {} })
   }],
   'GET /streams': [{ ...get('/streams'), shared: true }],
+  'GET /dead-letters': [get('/dead-letters')],
+  'GET /dead-letters/:id': [{
+    read: async (ask) => await Promise.all((await letterIds(ask)).map((id) => ask({ method: 'GET', url: `/dead-letters/${id}` })))
+  }],
+  'POST /dead-letters/:id/retry': [{
+    read: async (ask) => await Promise.all((await letterIds(ask)).map((id) => {
+      return ask({ method: 'POST', url: `/dead-letters/${id}/retry?dry_run=true` })
+    }))
+  }],
+  'POST /dead-letters/retry': [post('/dead-letters/retry?dry_run=true')],
   // Numbers of records of the whole installation.
   'GET /ledger': [{
     shared: true, read: async (ask) => (await ask({ method: 'GET', url: '/ledger' })).totals

@@ -9,13 +9,13 @@ import { openServePart, serveRole } from '../../cli/roles/serve.ts'
 import { Closers } from '../../cli/role.ts'
 import { loadSettings } from '../../cli/settings.ts'
 import { insertBatch } from '../../clickhouse/index.ts'
-import { analytics, interactions, pageViews, userTags, visits } from '../../contract/index.ts'
+import { analytics, createEncoder, interactions, pageViews, toDateTime, userTags, visits } from '../../contract/index.ts'
 import { collectPaths, createServer, finishRoutes, registerHealth, registerMetrics } from '../../http/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { accessFolder, fileWithKeys } from './access-server.ts'
 import { APP, ERASURE_ROUTES, EVENT_TIME, READ_EXAMPLES, SUBJECT } from './read-examples.ts'
 import type { FastifyInstance, InjectOptions } from 'fastify'
-import type { Interaction, Stream } from '../../contract/index.ts'
+import type { Interaction, Stream, UserTag } from '../../contract/index.ts'
 import type { RouteAccess } from '../../http/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 import type { Ask } from './read-examples.ts'
@@ -89,10 +89,28 @@ async function store<E extends object, R> (tenant: string, stream: Stream<E, R>,
   await insertBatch({ client: clickHouse.writeClient, table: stream.tables.raw, rows, token: `t${offset}` })
 }
 
+/** A dead letter whose bytes are a tag of the tenant. */
+async function storeLetter (tenant: string, tag: UserTag): Promise<void> {
+  const record = userTags.toRecord(tag, { tenant, eventId: 'e', eventIdOrigin: 'SERVER' })
+  const value = (await createEncoder(userTags)).encode(record)
+  const letter = { topic: 'user_tags', partition: 0, offset: offset++ }
+  const rows = [{
+    id: `user_tags-0-${letter.offset}`,
+    stream: 'user_tags',
+    ...letter,
+    key_base64: userTags.recordKey(tag, tenant).toString('base64'),
+    value_base64: value.toString('base64'),
+    reason: 'refused_by_storage',
+    detail: '',
+    received_at: toDateTime(Date.now())
+  }]
+  await insertBatch({ client: clickHouse.writeClient, table: 'dead_letters', rows, token: `t${offset}` })
+}
+
 /** The same subjects, times and values for every tenant, `times` times. */
 async function storeAll (tenant: string, times: number): Promise<void> {
   const repeated = <E>(...events: E[]): E[] => Array.from({ length: times }, () => events).flat()
-  await store(tenant, userTags, repeated({
+  const tag = {
     time: EVENT_TIME,
     cookie: SUBJECT,
     country: 'PL',
@@ -100,7 +118,9 @@ async function storeAll (tenant: string, times: number): Promise<void> {
     action: 'VIEW' as const,
     origin: 'origin',
     product_info: { product_id: 1, brand_id: 'brand', category_id: 'category', price: 10 }
-  }))
+  }
+  await store(tenant, userTags, repeated(tag))
+  await storeLetter(tenant, tag)
   await store(tenant, pageViews, repeated({ timestamp: EVENT_TIME, user_id: SUBJECT, name: 'page' }))
   await store(tenant, analytics, repeated({ timestamp: EVENT_TIME, user: SUBJECT, event: 'click' as const }))
   await store(tenant, visits, repeated({ visitedAt: EVENT_TIME, identifier: SUBJECT, pageUrl: 'https://p.example/' }))

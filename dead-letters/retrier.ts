@@ -1,0 +1,221 @@
+/**
+ * Sends dead letters into the log once more. What it guarantees: a letter's event is stored at most once, and
+ * a letter that is marked as retried has its event in the log.
+ *
+ * An attempt is noted before the append, and its place after it. The event is named after its letter, so of
+ * two attempts in a row or at once the processors store one. Where an attempt was noted and its place was
+ * not, nobody knows whether the event reached the log; it may be older than what the processors remember, so
+ * it is looked for in the raw table before it is sent again.
+ */
+import { randomUUID } from 'node:crypto'
+import { MillraceError, createDecoder, createEncoder, streams } from '../contract/index.ts'
+import { compileValidator } from '../http/index.ts'
+import { decodeLetter, retryEventId } from './dead-letter.ts'
+import type { RecordDecoder, RecordEncoder, Row, SchemaRegistry, Stream } from '../contract/index.ts'
+import type { AppendRecord, EventLog } from '../eventlog/index.ts'
+import type { DeadLetter, DecodedLetter } from './dead-letter.ts'
+import type { DeadLetterStore, RetriedPlace } from './store.ts'
+
+/** Records of one append: letters are retried by hand, and far below what brokers take at once. */
+const APPEND_BYTES_MAX = 512 * 1024
+
+export interface RetrierOptions {
+  store: DeadLetterStore
+  eventLog: Pick<EventLog, 'append'>
+  schemaRegistry: SchemaRegistry | undefined
+  /** Epoch milliseconds. */
+  now: () => number
+}
+
+export interface RetryRequest {
+  tenant: string
+  ids: readonly string[]
+  /** The event to send instead of what the letter holds. */
+  correction?: unknown
+  /** True: find out what would be sent, and send nothing. */
+  dryRun: boolean
+}
+
+/** What became of one letter; a refusal concerns this letter alone. */
+export type RetryOutcome =
+  | { id: string, letter: DeadLetter, event: Row, place: RetriedPlace | undefined }
+  | { id: string, refusal: MillraceError }
+
+interface Prepared {
+  letter: DeadLetter
+  stream: Stream
+  event: Row
+  record: AppendRecord
+}
+
+export class Retrier {
+  readonly #options: RetrierOptions
+  readonly #decoders = new Map<string, RecordDecoder<Row>>()
+  readonly #encoders = new Map<string, Promise<RecordEncoder<Row>>>()
+  readonly #busy = new Set<string>()
+
+  constructor (options: RetrierOptions) {
+    this.#options = options
+  }
+
+  /** A letter's bytes, as far as they can be read today. Rejects with MillraceError. */
+  async decode (letter: DeadLetter): Promise<DecodedLetter> {
+    const stream = streamOf(letter)
+    const decoder = this.#decoders.get(stream.name) ?? createDecoder(stream, this.#options.schemaRegistry)
+    this.#decoders.set(stream.name, decoder)
+    return await decodeLetter(stream, decoder, letter).catch((cause: unknown) => {
+      throw new MillraceError('storage_unavailable', 'The schema registry did not answer', { cause })
+    })
+  }
+
+  /**
+   * Retries letters, each for itself. Rejects with MillraceError `log_unavailable` or `storage_unavailable`,
+   * after which the same call may be repeated.
+   */
+  async retry ({ ids, ...request }: RetryRequest): Promise<RetryOutcome[]> {
+    const own = ids.filter((id) => !this.#busy.has(id))
+    const refusals = ids.filter((id) => this.#busy.has(id)).map((id) => {
+      return { id, refusal: retriedAlready('It is being retried now') }
+    })
+    for (const id of own) this.#busy.add(id)
+    try {
+      return [...await this.#retryOwn({ ids: own, ...request }), ...refusals]
+    } finally {
+      for (const id of own) this.#busy.delete(id)
+    }
+  }
+
+  /** Looks at the letters only now that nobody else in this process may retry them. */
+  async #retryOwn ({ tenant, ids, correction, dryRun }: RetryRequest): Promise<RetryOutcome[]> {
+    const letters = await this.#options.store.find(tenant, ids)
+    const found = new Set(letters.map(({ id }) => id))
+    const refusals: RetryOutcome[] = ids.filter((id) => !found.has(id)).map((id) => {
+      return { id, refusal: new MillraceError('dead_letter_not_found', 'No dead letter has this id') }
+    })
+    const prepared: Prepared[] = []
+    for (const letter of await this.#unsettled(letters, refusals)) {
+      try {
+        prepared.push(await this.#prepare(letter, correction))
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.status >= 500) throw error
+        refusals.push({ id: letter.id, refusal: error })
+      }
+    }
+    const places = dryRun ? [] : await this.#send(prepared, correction !== undefined)
+    const outcomes = prepared.map(({ letter, event }, index) => {
+      return { id: letter.id, letter, event, place: places[index] }
+    })
+    return [...outcomes, ...refusals]
+  }
+
+  /** The letters whose event is not in the log, as far as anybody can tell. */
+  async #unsettled (letters: readonly DeadLetter[], refusals: RetryOutcome[]): Promise<DeadLetter[]> {
+    const { store } = this.#options
+    const settled = new Set<string>()
+    for (const { id, state } of letters) {
+      if (state === 'retried') settled.add(id)
+    }
+    const unsure = Map.groupBy(letters.filter(({ state }) => state === 'retrying'), ({ stream }) => stream)
+    for (const tried of unsure.values()) {
+      const found = await store.findStored(streamOf(tried[0] as DeadLetter), tried)
+      if (found.length > 0) await store.noteRetried(found, randomUUID())
+      for (const { id } of found) settled.add(id)
+    }
+    for (const id of settled) refusals.push({ id, refusal: retriedAlready('It was retried before') })
+    return letters.filter(({ id }) => !settled.has(id))
+  }
+
+  async #prepare (letter: DeadLetter, correction: unknown): Promise<Prepared> {
+    const stream = streamOf(letter)
+    const { tenant } = letter
+    const envelope = { tenant, eventId: retryEventId(letter), eventIdOrigin: 'HEADER' as const }
+    const { event, record } = correction === undefined
+      ? await this.#original(letter)
+      : { event: validEvent(stream, correction), record: undefined }
+    const named = record === undefined
+      ? stream.toRecord(event, envelope)
+      : { ...record, event_id: envelope.eventId, event_id_origin: envelope.eventIdOrigin, tenant }
+    const value = (await this.#encoderOf(stream)).encode(named)
+    const key = stream.recordKey(event, tenant)
+    return { letter, stream, event, record: { key, value, timestampMs: this.#options.now() } }
+  }
+
+  async #original (letter: DeadLetter): Promise<{ event: Row, record: Row }> {
+    const { event, record, fault } = await this.decode(letter)
+    if (event !== undefined && record !== undefined) return { event, record }
+    throw new MillraceError('dead_letter_undecodable', `Send the event that it should have been: ${fault ?? ''}`)
+  }
+
+  /** The places of the events in the log, in the order of what was prepared. */
+  async #send (prepared: readonly Prepared[], corrected: boolean): Promise<RetriedPlace[]> {
+    const places = new Map<string, RetriedPlace>()
+    for (const chunk of chunksOf(prepared)) {
+      const token = randomUUID()
+      const ids = chunk.map(({ letter }) => letter.id)
+      await this.#options.store.noteAttempts(ids, { token, atMs: this.#options.now() })
+      const found = await this.#append(chunk, corrected)
+      await this.#options.store.noteRetried(found, `${token}-retried`)
+      for (const place of found) places.set(place.id, place)
+    }
+    return prepared.map(({ letter }) => places.get(letter.id) as RetriedPlace)
+  }
+
+  async #append (chunk: readonly Prepared[], corrected: boolean): Promise<RetriedPlace[]> {
+    const { topic } = (chunk[0] as Prepared).stream
+    try {
+      const locations = await this.#options.eventLog.append(topic, chunk.map(({ record }) => record))
+      return chunk.map(({ letter, record }, index) => {
+        const { partition, offset } = locations[index] as { partition: number, offset: number }
+        return { id: letter.id, topic, partition, offset, atMs: record.timestampMs, corrected }
+      })
+    } catch (cause) {
+      throw new MillraceError('log_unavailable', 'The log did not confirm the retry', { cause })
+    }
+  }
+
+  #encoderOf (stream: Stream): Promise<RecordEncoder<Row>> {
+    const known = this.#encoders.get(stream.name)
+    if (known !== undefined) return known
+    const encoder = createEncoder(stream, this.#options.schemaRegistry).catch((cause: unknown) => {
+      this.#encoders.delete(stream.name)
+      throw new MillraceError('storage_unavailable', 'The schema registry did not answer', { cause })
+    })
+    this.#encoders.set(stream.name, encoder)
+    return encoder
+  }
+}
+
+/** Runs of letters of one stream, each small enough for one append. */
+function chunksOf (prepared: readonly Prepared[]): Prepared[][] {
+  const chunks: Prepared[][] = []
+  let bytes = 0
+  for (const each of prepared) {
+    const size = each.record.key.length + each.record.value.length
+    const current = chunks.at(-1)
+    if (current === undefined || current[0]?.stream !== each.stream || bytes + size > APPEND_BYTES_MAX) {
+      chunks.push([each])
+      bytes = size
+    } else {
+      current.push(each)
+      bytes += size
+    }
+  }
+  return chunks
+}
+
+function streamOf (letter: DeadLetter): Stream {
+  const stream = streams.find(({ name }) => name === letter.stream)
+  if (stream === undefined) throw new MillraceError('dead_letter_not_found', `There is no stream ${letter.stream}`)
+  return stream
+}
+
+/** Throws MillraceError with the first fault. */
+function validEvent (stream: Stream, event: unknown): Row {
+  const fault = compileValidator(stream.eventSchema)(event)
+  if (fault === undefined) return event as Row
+  throw new MillraceError(fault.code, `${fault.path}: ${fault.message}`, { faults: [fault] })
+}
+
+function retriedAlready (detail: string): MillraceError {
+  return new MillraceError('already_retried', detail)
+}
