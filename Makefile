@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench bench-promises chaos k6 kafka chromium faketime generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench bench-promises chaos k6 kafka chromium schemathesis faketime generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -39,7 +39,7 @@ unit: $(INSTALLED) ## Run the tests that need no process, socket or engine
 integration: $(INSTALLED) kafka ## Run the tests on a real broker, LMDB and the ClickHouse engine
 	vitest run --project int
 
-e2e: $(INSTALLED) kafka chromium faketime ## Run the whole system, on both logs and in a browser
+e2e: $(INSTALLED) kafka chromium schemathesis faketime ## Run the whole system, on both logs and in a browser
 	vitest run --project e2e
 
 bench: $(INSTALLED) k6 ## Measure load, latency and the highest rate; writes loadtest/results/
@@ -71,6 +71,9 @@ chromium: ## Install the browser of the tests, with apt-get
 
 faketime: ## Install what moves the clocks of the chaos run, with apt-get
 	@scripts/install-faketime.sh || test "$$CI" != true
+
+schemathesis: ## Install what fuzzes the API's description, with pip
+	@scripts/install-schemathesis.sh || test "$$CI" != true
 
 generate: $(INSTALLED) ## Write what is derived: types of the streams, settings in the README
 	node scripts/generate.ts

@@ -1,5 +1,7 @@
 import { Registry } from 'prom-client'
-import { collectPaths, createServer, finishRoutes, registerHealth, registerMetrics } from '../http/index.ts'
+import {
+  collectPaths, createServer, finishRoutes, registerDocs, registerHealth, registerMetrics, registerOpenApi
+} from '../http/index.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { HealthOptions, HttpConfig } from '../http/index.ts'
@@ -15,16 +17,26 @@ export interface ListenOptions {
   routes?: (server: FastifyInstance) => Promise<void>
 }
 
-/** Opens a role's listener: health, metrics, its routes; where it listens. */
+/** Opens a role's listener; where it listens. */
 export async function listen (options: ListenOptions): Promise<string> {
-  const { log, http, health, registry, closers, routes } = options
+  const { http, closers } = options
+  const server = await buildServer(options)
+  closers.add(async () => { await server.close() })
+  return await server.listen(http)
+}
+
+/** A role's server: its routes, health, metrics, and the description of all of them. */
+export async function buildServer (
+  { log, health, registry, routes }: Pick<ListenOptions, 'log' | 'health' | 'registry' | 'routes'>
+): Promise<FastifyInstance> {
   const server = createServer({ log })
   const paths = collectPaths(server)
+  await registerOpenApi(server)
   registerHealth(server, health)
   registerMetrics(server, registry)
   await routes?.(server)
+  await registerDocs(server)
   await server.after()
   finishRoutes(server, paths)
-  closers.add(async () => { await server.close() })
-  return await server.listen(http)
+  return server
 }

@@ -1,6 +1,6 @@
 /** What clients are told of dead letters. */
 import { Type } from 'typebox'
-import { streams } from '../contract/index.ts'
+import { pageViews, streams } from '../contract/index.ts'
 import { jsonAnswer } from '../http/index.ts'
 import { STATES } from './dead-letter.ts'
 import type { TSchema } from 'typebox'
@@ -92,8 +92,11 @@ export const RETRY_OPERATION: Operation = {
   path: PATH,
   query: Type.Object({ dry_run: DRY_RUN }),
   body: {
-    'application/json': { schema: { type: 'object', description: 'An event of the letter\'s stream.' } }
+    'application/json': {
+      schema: { type: 'object', description: 'An event of the letter\'s stream.' }, example: pageViews.example
+    }
   },
+  bodyOptional: true,
   answers: {
     200: jsonAnswer('What was sent, and its place in the log.', Type.Object({
       id: Type.String(),

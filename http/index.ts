@@ -6,6 +6,7 @@ export { ParameterFaults, parseChoice, parseText, refuseUnknown, valuesOf } from
 export type { RawQuery } from './parameters.ts'
 export { TAGS, jsonAnswer, refusalsOf } from './operation.ts'
 export type { Answer, Content, Operation, Tag } from './operation.ts'
+export { registerDocs, registerOpenApi } from './openapi.ts'
 export { OPEN_PRINCIPAL, tenantOf } from './principal.ts'
 export type { Principal, RouteAccess, Scope } from './principal.ts'
 export { registerMetrics } from './metrics.ts'

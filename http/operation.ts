@@ -49,6 +49,8 @@ export interface Operation {
   headers?: TObject
   /** By media type, where the route validates its body without Fastify's schema. */
   body?: Readonly<Record<string, Content>>
+  /** True where the body may be left out. */
+  bodyOptional?: true
   /** Of the JSON body that the route's schema validates. */
   bodyExample?: unknown
   /** By status. */

@@ -11,8 +11,6 @@ export const EVENT_BODY_BYTES_MAX = 64 * 1024
 /** A path parameter of 1,024 characters of four bytes, percent-encoded. */
 const PATH_PARAMETER_LENGTH_MAX = 1024 * 4 * 3
 
-const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
-
 export interface ServerOptions {
   log: FastifyBaseLogger
   /** Milliseconds until a request that is still being sent is cut off. */
@@ -55,15 +53,15 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
 /** Answers 405 for the methods that a known path lacks. To be called when every route is registered. */
 export function finishRoutes (server: FastifyInstance, paths: Iterable<string>): void {
   for (const path of new Set(paths)) {
-    const supported = METHODS.filter((method) => server.hasRoute({ method, url: path }))
-    const refused = METHODS.filter((method) => !supported.includes(method))
+    const supported = server.supportedMethods.filter((method) => server.hasRoute({ method, url: path }))
+    const refused = server.supportedMethods.filter((method) => !supported.includes(method))
     server.route({
       method: refused,
       url: path,
       schema: { hide: true } as object,
       // The body of a request that is refused anyway is not parsed.
       onRequest: async (request, reply) => {
-        reply.header('allow', supported.join(', '))
+        reply.header('allow', supported.toSorted().join(', '))
         throw new MillraceError('method_not_allowed', `${request.method} is not supported here`)
       },
       handler: async () => undefined

@@ -24,6 +24,7 @@ export const ANALYTICS_OPERATION: RouteOperation = {
   description: 'Answered 204 whatever is sent: what is no event goes to the dead letters, with its reason. ' +
     'A body is ignored.',
   query: ANALYTICS_QUERY,
+  headers: Type.Object({ 'Idempotency-Key': Type.Optional(Type.String({ description: 'As `event_id`.' })) }),
   refusals: []
 }
 

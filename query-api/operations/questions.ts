@@ -1,15 +1,17 @@
 /** What clients are told of questions and of the catalogue. */
 import { Type } from 'typebox'
 import { jsonAnswer } from '../../http/index.ts'
+import { saveQuestion } from '../questions/saved-question.ts'
 import { COMPLETE_UP_TO_HEADER } from '../questions/watermark.ts'
 import type { JsonSchema } from '../../contract/index.ts'
 import type { Answer, Content, Operation } from '../../http/index.ts'
+import type { QuestionInput } from '../questions/parse-question.ts'
 
 const TEXT: JsonSchema = { type: 'string' }
 const TEXTS: JsonSchema = { type: 'array', items: TEXT }
 const COUNT: JsonSchema = { type: 'integer', minimum: 0 }
 
-const QUESTION_EXAMPLE = {
+const QUESTION_EXAMPLE: QuestionInput = {
   stream: 'user_tags',
   measures: [{ fn: 'count' }, { fn: 'sum', field: 'price' }],
   group_by: ['brand_id'],
@@ -105,7 +107,11 @@ export const ASK_SAVED_OPERATION: Operation = {
   id: 'askSaved',
   tag: 'Questions',
   summary: 'Answer a saved question',
-  path: Type.Object({ id: Type.String({ minLength: 1, description: 'Of `POST /queries`.' }) }),
+  path: Type.Object({
+    id: Type.String({
+      minLength: 1, description: 'Of `POST /queries`.', examples: [saveQuestion(QUESTION_EXAMPLE)]
+    })
+  }),
   headers: Type.Object({ 'If-None-Match': Type.Optional(Type.String({ description: 'An ETag of an earlier answer.' })) }),
   answers: {
     200: { ...ANSWER, headers: { ...ANSWER.headers, ETag: { type: 'string', description: 'Changes with the data.' } } },

@@ -103,6 +103,15 @@ describe('methods', () => {
     expect(response.json().code).toBe('method_not_allowed')
     expect((await server.inject({ method: 'DELETE', url: '/thing' })).statusCode).toBe(404)
   })
+
+  test.each(['TRACE', 'QUERY'])('%s is a method like the others', async (method) => {
+    const { server, paths } = buildServer()
+    server.get('/things/:id', async () => ({}))
+    finishRoutes(server, paths)
+    const statusOf = async (url: string) => (await server.inject({ method: method as 'GET', url })).statusCode
+    expect(await statusOf('/things/1')).toBe(405)
+    expect(await statusOf('/thing')).toBe(method === 'QUERY' ? 415 : 404)
+  })
 })
 
 describe('health', () => {
