@@ -13,11 +13,13 @@ const mayImport = {
   processors: ['contract', 'eventlog', 'clickhouse'],
   'query-api': ['contract', 'clickhouse', 'http'],
   erasure: ['contract', 'clickhouse', 'http'],
+  // Replays by the processors' own protocol: a second one would decide differently.
+  replay: ['contract', 'eventlog', 'clickhouse', 'processors'],
   tracker: ['contract', 'http'],
   'dead-letters': ['contract', 'clickhouse', 'eventlog', 'http'],
   cli: [
     'access', 'contract', 'clickhouse', 'dead-letters', 'erasure', 'eventlog', 'http', 'ingest', 'processors',
-    'query-api', 'tracker'
+    'query-api', 'replay', 'tracker'
   ],
   loadtest: ['contract', 'eventlog', 'processors', 'query-api']
 }

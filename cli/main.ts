@@ -2,12 +2,14 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { AccessError } from '../access/index.ts'
 import { MillraceError } from '../contract/index.ts'
+import { ReplayError } from '../replay/index.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
 import { addAccessCommands } from './access-commands.ts'
 import { addErasureCommands } from './erasure-commands.ts'
 import { addDeadLetterCommands } from './dead-letter-commands.ts'
 import { addLedgerCommand } from './ledger-command.ts'
+import { addReplayCommand } from './replay-command.ts'
 import { roles } from './roles/index.ts'
 import { runRole } from './run-role.ts'
 import type { CommandIo } from './access-commands.ts'
@@ -24,6 +26,7 @@ addAccessCommands(program, io)
 addErasureCommands(program, io)
 addLedgerCommand(program, io)
 addDeadLetterCommands(program, io)
+addReplayCommand(program, io)
 await program.parseAsync().catch(failCommand)
 
 function addRole (role: Role): void {
@@ -49,7 +52,7 @@ function describeChecked (role: Role): string {
 
 /** A command that is no role: what its operator can mend is said in one line. */
 function failCommand (error: unknown): never {
-  const mendable = [AccessError, InvalidArgumentError, MillraceError, SettingsError]
+  const mendable = [AccessError, InvalidArgumentError, MillraceError, ReplayError, SettingsError]
   const known = mendable.some((each) => error instanceof each)
   console.error(known ? (error as Error).message : error)
   process.exit(error instanceof SettingsError ? EXIT_SETTINGS : EXIT_FAULT)

@@ -1,0 +1,169 @@
+/**
+ * Rebuilds a table that a view fills from a stream's raw table, out of the log, beside the live one, while
+ * the processors go on; then lets the two change places.
+ *
+ * The boundary is what makes it exact. The log is read up to some offsets; the processors' inserts from these
+ * offsets on flow into the new table through a view of its own. No record may be on both sides, or on none:
+ * so the offsets are taken first, then the view is created, and then it is checked that no batch beyond the
+ * offsets had been announced until now; otherwise all of it is done again.
+ *
+ * What arrived before the log begins is copied from the live table, day by day of arrival, since a rollup
+ * knows no more than the day.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { randomUUID } from 'node:crypto'
+import { ALL_ARRIVALS } from './arrivals.ts'
+import { betweenBatches, endsOf, noneBegunBeyond, storedUpTo } from './boundary.ts'
+import { ReplayError } from './errors.ts'
+import { readLog } from './read-log.ts'
+import { createLiveView, createRebuild, dropRebuild, isRebuildable, rebuildNames } from './replay-tables.ts'
+import type { Stream } from '../contract/index.ts'
+import type { Delivery } from './boundary.ts'
+import type { ReadLogOptions, ReplaySources } from './read-log.ts'
+import type { CountedTable, ReplayStore } from './replay-store.ts'
+import type { RebuildTables, ReplayState } from './replay-tables.ts'
+
+const BOUNDARY_TRIES_MAX = 50
+/** Counts differ for a moment while an insert is under way. */
+const COUNT_TRIES_MAX = 60
+const COUNT_PAUSE_MS = 500
+const DAY_MS = 86_400_000
+
+export interface RebuildOptions extends ReplaySources {
+  stream: Stream
+  /** The table to rebuild. */
+  live: string
+  database: string
+  store: ReplayStore
+  onProgress: ReadLogOptions['onProgress']
+  signal: AbortSignal
+  /** Epoch milliseconds. */
+  now: () => number
+}
+
+export interface ReplayReport {
+  table: string
+  /** Events in the table that were read from the log, or came in meanwhile. */
+  events: number
+  /** Arrivals before it were copied from the table as it was, or are not there. */
+  fromMs: number
+  /** An earlier run had begun it. */
+  resumed: boolean
+}
+
+interface Rebuild extends RebuildOptions {
+  tables: RebuildTables
+  names: ReturnType<typeof rebuildNames>
+  /** What the live view selects. */
+  select: string
+  delivery: Delivery
+  isRollup: boolean
+}
+
+/** Throws ReplayError; rejects when aborted, after which the same call goes on where it was. */
+export async function rebuild (options: RebuildOptions): Promise<ReplayReport> {
+  const work = await prepare(options)
+  const { store, names, live, delivery, signal } = work
+  const found = await store.stateOf(names.target)
+  const resumed = found?.phase === 'reading'
+  const state = resumed ? found : await begin(work)
+  await readLog({ ...work, table: names.input, state })
+  await compareCounts(work, names.target, state)
+  await betweenBatches(delivery, signal)
+  await store.run([`EXCHANGE TABLES ${work.database}.${live} AND ${work.database}.${names.target}`])
+  const events = await compareCounts(work, live, state)
+  await store.forgetState(live)
+  await store.run(dropRebuild(work.tables))
+  return { table: live, events, fromMs: state.fromMs, resumed }
+}
+
+async function prepare (options: RebuildOptions): Promise<Rebuild> {
+  const { stream, live, database, store, eventLog, config } = options
+  const tables: RebuildTables = { database, raw: stream.tables.raw, live }
+  const view = `${live}_view`
+  const select = await store.selectOf(view)
+  if (select === undefined || !isRebuildable(tables, select)) {
+    throw new ReplayError('no_such_view', `${live} is not filled by a view ${view} from ${stream.tables.raw}`)
+  }
+  return {
+    ...options,
+    tables,
+    names: rebuildNames(tables),
+    select,
+    delivery: { eventLog, group: config.group, topic: stream.topic },
+    isRollup: !(await store.columnsOf(live)).includes('_offset')
+  }
+}
+
+/** Creates everything anew, with its boundary, and copies what the log does not hold. */
+async function begin (work: Rebuild): Promise<ReplayState> {
+  const { store, tables, names, select, delivery, signal } = work
+  await store.run([...dropRebuild(tables), ...createRebuild(tables, select)])
+  const ends = await settleBoundary(work)
+  // Until then the raw table and the live one may lack rows that the log has.
+  await storedUpTo(delivery, ends, signal)
+  const state: ReplayState = {
+    id: randomUUID(), ends, fromMs: await logReachesBackTo(work), toMs: ALL_ARRIVALS.toMs, phase: 'copying'
+  }
+  await store.keepState(names.target, state)
+  if (state.fromMs > 0) {
+    await store.copyBefore(state.fromMs, { from: countedTable(work, work.live), to: names.target })
+  }
+  const reading: ReplayState = { ...state, phase: 'reading' }
+  await store.keepState(names.target, reading)
+  return reading
+}
+
+async function settleBoundary ({ store, tables, names, select, delivery, signal }: Rebuild) {
+  for (let attempt = 0; attempt < BOUNDARY_TRIES_MAX; attempt++) {
+    signal.throwIfAborted()
+    const ends = await endsOf(delivery)
+    await store.run([createLiveView(tables, select, ends)])
+    if (await noneBegunBeyond(delivery, ends)) return ends
+    // Some of the batch may have come through the view: it, and what is under way, must leave no trace.
+    await store.run([`DROP TABLE ${tables.database}.${names.liveView} SYNC`])
+    await betweenBatches(delivery, signal)
+    await store.run([`TRUNCATE TABLE ${tables.database}.${names.target}`])
+  }
+  throw new ReplayError('boundary_unsettled', 'The processors were always ahead of the boundary: try again')
+}
+
+/**
+ * The instant from which on the log has every arrival: 0 where it has lost nothing, else the midnight after
+ * the newest arrival that it has lost.
+ */
+async function logReachesBackTo ({ eventLog, stream, store, now }: Rebuild): Promise<number> {
+  let fromMs = 0
+  for (const { partition, begin } of await eventLog.offsets(stream.topic)) {
+    if (begin === 0) continue
+    const lostMs = await store.newestArrivalBelow(stream.tables.raw, partition, begin)
+    if (lostMs !== undefined) fromMs = Math.max(fromMs, (Math.floor(lostMs / DAY_MS) + 1) * DAY_MS)
+  }
+  if (fromMs > now()) {
+    throw new ReplayError('log_too_short', 'The log does not reach back to the beginning of this day (UTC)')
+  }
+  return fromMs
+}
+
+function countedTable ({ isRollup }: Rebuild, name: string): CountedTable {
+  return { name, isRollup }
+}
+
+/**
+ * Waits until a table has as many events as the raw one: how many. Subjects that are erased meanwhile are
+ * erased from it too; a rollup, which holds none, may have counted their events before. Throws ReplayError
+ * where the counts never meet.
+ */
+async function compareCounts (work: Rebuild, name: string, state: ReplayState): Promise<number> {
+  const { store, stream, signal } = work
+  const raw: CountedTable = { name: stream.tables.raw, isRollup: false }
+  let counts: [number, number] = [0, 0]
+  for (let attempt = 0; attempt < COUNT_TRIES_MAX; attempt++) {
+    const erased = await store.maskErased(countedTable(work, name), { from: raw.name, stream: stream.name })
+    counts = await store.countsOf([raw, countedTable(work, name)], state)
+    const surplus = counts[1] - counts[0]
+    if (surplus === 0 || (work.isRollup && surplus > 0 && surplus <= erased)) return counts[1]
+    await delay(COUNT_PAUSE_MS, undefined, { signal })
+  }
+  throw new ReplayError('counts_differ', `${name} has ${counts[1]} events, and ${raw.name} has ${counts[0]}`)
+}

@@ -1,0 +1,55 @@
+/** Reads what arrived in some time out of the log into a new table, shaped like the stream's raw table. */
+import { randomUUID } from 'node:crypto'
+import { endsOf } from './boundary.ts'
+import { ReplayError } from './errors.ts'
+import { readLog } from './read-log.ts'
+import type { Stream } from '../contract/index.ts'
+import type { Arrivals } from './arrivals.ts'
+import type { ReadLogOptions, ReplaySources } from './read-log.ts'
+import type { ReplayReport } from './rebuild.ts'
+import type { ReplayStore } from './replay-store.ts'
+import type { ReplayState } from './replay-tables.ts'
+
+const TABLE_NAME = /^[a-z][a-z0-9_]{0,62}$/
+
+export interface ReplayIntoOptions extends ReplaySources {
+  stream: Stream
+  /** Name of the table; lower-case letters, digits and underscores. */
+  into: string
+  arrivals: Arrivals
+  database: string
+  store: ReplayStore
+  onProgress: ReadLogOptions['onProgress']
+  signal: AbortSignal
+}
+
+/**
+ * Takes everything that is in the log when it begins; the table stays, and nothing flows into it any more.
+ * Throws ReplayError; rejects when aborted, after which the same call goes on where it was.
+ */
+export async function replayInto (options: ReplayIntoOptions): Promise<ReplayReport> {
+  const { store, into, arrivals, database } = options
+  if (!TABLE_NAME.test(into)) throw new ReplayError('invalid_name', `${into} is no name for a table`)
+  const found = await store.stateOf(into)
+  if (found === undefined && await store.exists(into)) {
+    throw new ReplayError('table_exists', `${database}.${into} exists, and no replay made it`)
+  }
+  const state = found ?? await begin(options)
+  if (state.fromMs !== arrivals.fromMs || state.toMs !== arrivals.toMs) {
+    throw new ReplayError('other_range', `${into} was begun with other arrivals: drop it, or name the same ones`)
+  }
+  await readLog({ ...options, table: into, state })
+  const table = { name: into, isRollup: false }
+  const [events] = await store.countsOf([table, table], state)
+  await store.forgetState(into)
+  return { table: into, events, fromMs: state.fromMs, resumed: found !== undefined }
+}
+
+async function begin (options: ReplayIntoOptions): Promise<ReplayState> {
+  const { eventLog, stream, config, database, into, store, arrivals } = options
+  const ends = await endsOf({ eventLog, group: config.group, topic: stream.topic })
+  const state: ReplayState = { id: randomUUID(), ends, phase: 'reading', ...arrivals }
+  await store.run([`CREATE TABLE ${database}.${into} AS ${database}.${stream.tables.raw}`])
+  await store.keepState(into, state)
+  return state
+}

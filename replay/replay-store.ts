@@ -1,0 +1,135 @@
+/** What a replay asks of ClickHouse. Names come from the catalogue or were checked; values are parameters. */
+import type { ClickHouseClient } from '../clickhouse/index.ts'
+import type { Arrivals } from './arrivals.ts'
+import type { ReplayState } from './replay-tables.ts'
+
+/** How a table says when a row arrived, and how many events a row is. */
+export interface CountedTable {
+  name: string
+  /** A rollup keeps the day of arrival and a count. */
+  isRollup: boolean
+}
+
+export class ReplayStore {
+  readonly #client: ClickHouseClient
+  readonly #database: string
+
+  constructor ({ client, database }: { client: ClickHouseClient, database: string }) {
+    this.#client = client
+    this.#database = database
+  }
+
+  async run (statements: readonly string[]): Promise<void> {
+    for (const query of statements) await this.#client.command({ query })
+  }
+
+  /** What a view selects; undefined where there is no such view. */
+  async selectOf (view: string): Promise<string | undefined> {
+    const [found] = await this.#rows<{ as_select: string }>(`
+SELECT as_select FROM system.tables
+WHERE database = {database:String} AND name = {table:String} AND engine = 'MaterializedView'`, { table: view })
+    return found?.as_select
+  }
+
+  async columnsOf (table: string): Promise<string[]> {
+    const rows = await this.#rows<{ name: string }>(`
+SELECT name FROM system.columns WHERE database = {database:String} AND table = {table:String}`, { table })
+    return rows.map(({ name }) => name)
+  }
+
+  async exists (table: string): Promise<boolean> {
+    return (await this.#commentOf(table)) !== undefined
+  }
+
+  /** The replay whose target a table is; undefined where it is none's. */
+  async stateOf (table: string): Promise<ReplayState | undefined> {
+    const comment = await this.#commentOf(table)
+    if (comment === undefined || !comment.startsWith('{')) return undefined
+    return JSON.parse(comment) as ReplayState
+  }
+
+  async keepState (table: string, state: ReplayState): Promise<void> {
+    const comment = JSON.stringify(state).replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+    await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT '${comment}'`])
+  }
+
+  async forgetState (table: string): Promise<void> {
+    await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT ''`])
+  }
+
+  /** Copies what arrived before an instant, a UTC midnight, from one table to another of the same columns. */
+  async copyBefore (ms: number, { from, to }: { from: CountedTable, to: string }): Promise<void> {
+    await this.#client.command({
+      query: `INSERT INTO ${this.#database}.${to} SELECT * FROM ${this.#database}.${from.name} WHERE ${arrival(from)} < ${LIMIT}`,
+      query_params: { ms }
+    })
+  }
+
+  /** Events of both tables that arrived in time, asked at one moment. */
+  async countsOf (
+    tables: readonly [CountedTable, CountedTable], { fromMs, toMs }: Arrivals
+  ): Promise<[number, number]> {
+    const [first, second] = tables.map((table) => {
+      const count = table.isRollup ? 'sum(count)' : 'count()'
+      return `(SELECT ${count} FROM ${this.#database}.${table.name}
+        WHERE ${arrival(table)} >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+          AND ${arrival(table)} < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC'))`
+    })
+    const [row] = await this.#rows<{ first: string, second: string }>(
+      `SELECT toString(${first}) AS first, toString(${second}) AS second`,
+      { from_ms: fromMs, to_ms: Math.min(toMs, LATEST_MS) })
+    return [Number(row?.first ?? 0), Number(row?.second ?? 0)]
+  }
+
+  /**
+   * Masks the rows of a table whose positions have been erased from another one, and says how many positions
+   * there are: what was read from the log before its subject was erased.
+   */
+  async maskErased (
+    table: CountedTable, { from, stream }: { from: string, stream: string }
+  ): Promise<number> {
+    const params = { from, stream }
+    const positions = `
+FROM ${this.#database}.erased_positions FINAL WHERE table = {from:String} AND stream = {stream:String}`
+    const [row] = await this.#rows<{ positions: string }>(`SELECT toString(count()) AS positions ${positions}`, params)
+    const count = Number(row?.positions ?? 0)
+    if (count > 0 && !table.isRollup) {
+      await this.#client.command({
+        query: `DELETE FROM ${this.#database}.${table.name}
+WHERE (_partition, _offset, received_at) IN (SELECT partition, offset, received_at ${positions})`,
+        query_params: params
+      })
+    }
+    return count
+  }
+
+  /** The newest arrival of a partition below an offset, epoch milliseconds; undefined where there is none. */
+  async newestArrivalBelow (raw: string, partition: number, offset: number): Promise<number | undefined> {
+    const [row] = await this.#rows<{ rows: string, ms: string }>(`
+SELECT toString(count()) AS rows, toString(toUnixTimestamp64Milli(max(received_at))) AS ms
+FROM ${this.#database}.${raw}
+WHERE _partition = {partition:UInt32} AND _offset < {offset:UInt64}`, { partition, offset })
+    return row === undefined || row.rows === '0' ? undefined : Number(row.ms)
+  }
+
+  async #commentOf (table: string): Promise<string | undefined> {
+    const [found] = await this.#rows<{ comment: string }>(`
+SELECT comment FROM system.tables WHERE database = {database:String} AND name = {table:String}`, { table })
+    return found?.comment
+  }
+
+  async #rows<R> (query: string, params: Record<string, unknown>): Promise<R[]> {
+    const answer = await this.#client.query({
+      query, query_params: { database: this.#database, ...params }, format: 'JSONEachRow'
+    })
+    return await answer.json<R>()
+  }
+}
+
+/** Within the range of DateTime64(3). */
+const LATEST_MS = Date.UTC(2299, 0)
+const LIMIT = "fromUnixTimestamp64Milli({ms:Int64}, 'UTC')"
+
+function arrival ({ isRollup }: CountedTable): string {
+  return isRollup ? 'toDateTime64(received_date, 3, \'UTC\')' : 'received_at'
+}

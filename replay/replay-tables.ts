@@ -1,0 +1,78 @@
+/**
+ * The tables of a replay and their SQL. A replay has a target, a table that nobody reads yet; its state is
+ * the target's comment, so that it lives and dies with it.
+ *
+ * A rebuild fills its target through two views: one on what is read from the log (an input table that keeps
+ * nothing), one on what the processors go on to insert into the raw table, from the boundary offsets on. Both
+ * select what the live view selects.
+ */
+import type { Arrivals } from './arrivals.ts'
+
+/** What a replay has decided and done; kept so that it can be resumed. */
+export interface ReplayState extends Arrivals {
+  /** Names its consumer group. */
+  id: string
+  /** By partition: the offset up to which the log is read. */
+  ends: Readonly<Record<string, number>>
+  /** `copying`: rows that are older than the log are being copied, which cannot be resumed. */
+  phase: 'copying' | 'reading'
+}
+
+export interface RebuildTables {
+  database: string
+  raw: string
+  /** The table that is rebuilt. */
+  live: string
+}
+
+/** Names of what a rebuild creates. */
+export function rebuildNames ({ live }: RebuildTables) {
+  return {
+    target: `${live}__replay`,
+    input: `${live}__replay_input`,
+    inputView: `${live}__replay_input_view`,
+    liveView: `${live}__replay_live_view`
+  }
+}
+
+/** Creates the target and its input; the view on the live inserts comes later, with the boundary. */
+export function createRebuild (tables: RebuildTables, select: string): string[] {
+  const { database, raw, live } = tables
+  const { target, input, inputView } = rebuildNames(tables)
+  return [
+    `CREATE TABLE ${database}.${target} AS ${database}.${live}`,
+    `CREATE TABLE ${database}.${input} AS ${database}.${raw} ENGINE = Null`,
+    `CREATE MATERIALIZED VIEW ${database}.${inputView} TO ${database}.${target} AS ` +
+      select.replace(from(tables), `FROM ${database}.${input}`)
+  ]
+}
+
+/** Lets what the processors insert from the boundary on flow into the target too. */
+export function createLiveView (
+  tables: RebuildTables, select: string, ends: Readonly<Record<string, number>>
+): string {
+  const { database } = tables
+  const { target, liveView } = rebuildNames(tables)
+  const bounds = Object.entries(ends).map(([partition, end]) => `_partition = ${Number(partition)}, ${Number(end)}`)
+  const condition = bounds.length === 0 ? 'true' : `_offset >= multiIf(${bounds.join(', ')}, 0)`
+  return `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
+    select.replace(from(tables), `${from(tables)} WHERE ${condition}`)
+}
+
+/** Removes whatever a rebuild has created, views first. */
+export function dropRebuild (tables: RebuildTables): string[] {
+  const { database } = tables
+  const { target, input, inputView, liveView } = rebuildNames(tables)
+  return [liveView, inputView, input, target].map((name) => `DROP TABLE IF EXISTS ${database}.${name} SYNC`)
+}
+
+/** Whether a view selects straight from the raw table, so that a condition can be put in. */
+export function isRebuildable (tables: RebuildTables, select: string): boolean {
+  const parts = select.split(from(tables))
+  const rest = parts[1]?.trim()
+  return parts.length === 2 && (rest === '' || rest?.startsWith('GROUP BY') === true)
+}
+
+function from ({ database, raw }: RebuildTables): string {
+  return `FROM ${database}.${raw}`
+}

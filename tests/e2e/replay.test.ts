@@ -1,0 +1,142 @@
+/** `millrace replay`, on a system that goes on taking events meanwhile. */
+import { execFile, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeOnEachLog } from '../support/each-log.ts'
+import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
+import { PlaceLog } from '../support/place-log.ts'
+import { until } from '../support/until.ts'
+import { EventSender } from './event-sender.ts'
+import type { Millrace } from '../support/millrace.ts'
+
+const MAIN = join(import.meta.dirname, '../../cli/main.ts')
+const DEADLINE_MS = 60_000
+const CONNECTIONS = 8
+/** Its events are of subjects who are erased; a rollup, which holds no subject, goes on counting them. */
+const OF_ERASED = 2_000_000
+const ROLLUP = `SELECT minute, action, origin, brand_id, category_id, sum(count) AS n, sum(sum_price) AS total
+  FROM user_tags_by_minute WHERE origin != 'n${OF_ERASED}' GROUP BY ALL ORDER BY ALL`
+const ROLLUP_OF_RAW = `SELECT toStartOfMinute(time) AS minute, action, origin, brand_id, category_id, count() AS n,
+  sum(toInt64(price)) AS total FROM user_tags GROUP BY ALL ORDER BY ALL`
+
+describeOnEachLog('a replay', (kind) => {
+  let millrace: Millrace
+  let log: PlaceLog
+  let sender: EventSender
+
+  function commandOf (args: readonly string[]): { argv: string[], env: NodeJS.ProcessEnv } {
+    const { directory, ports, logEnv } = millrace.place
+    return {
+      argv: ['--disable-warning=TimeoutNegativeWarning', MAIN, 'replay', ...args],
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        DATA_DIR: directory,
+        CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickHouse}`,
+        BATCH_ROWS_MAX: '200',
+        ...logEnv
+      }
+    }
+  }
+
+  async function replay (...args: string[]): Promise<string> {
+    const { argv, env } = commandOf(args)
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { env, timeout: DEADLINE_MS })
+    return stdout
+  }
+
+  async function isBalanced (): Promise<void> {
+    await sender.stop()
+    await log.drained(DEADLINE_MS)
+    expect(await millrace.sql(ROLLUP)).toEqual(await millrace.sql(ROLLUP_OF_RAW))
+    const rows = (table: string) => millrace.sql(
+      `SELECT _partition, _offset, cookie, time, origin FROM ${table} ORDER BY _partition, _offset`)
+    expect(await rows('user_tags_by_cookie')).toEqual(await rows('user_tags'))
+    sender = new EventSender({ millrace, connections: CONNECTIONS, after: sender })
+  }
+
+  beforeAll(async () => {
+    millrace = await startMillrace({ kind, env: { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '5000' } })
+    log = new PlaceLog(millrace.place)
+    sender = new EventSender({ millrace, connections: CONNECTIONS })
+    await sender.acknowledgesMore(1000, DEADLINE_MS)
+    const repeated = { ...EventSender.eventOf(1_000_000), event_id: 'again' }
+    for (let copy = 0; copy < 3; copy++) expect((await millrace.post(repeated)).status).toBe(204)
+  })
+  showLogOfFailures(() => millrace)
+  afterAll(async () => {
+    await sender?.stop()
+    await log?.close()
+    await millrace?.stop()
+  })
+
+  test('rebuilds a rollup that was damaged, while events flow, and leaves nothing behind', async () => {
+    await millrace.sql('TRUNCATE TABLE user_tags_by_minute')
+    expect(await replay('user_tags', '--rebuild', 'user_tags_by_minute')).toMatch(/^user_tags_by_minute: \d+ events\.$/m)
+    await isBalanced()
+    expect(await millrace.sql("SELECT name FROM system.tables WHERE name LIKE '%replay%'")).toEqual([])
+  })
+
+  test('that is killed goes on where it was', async () => {
+    const { argv, env } = commandOf(['user_tags', '--rebuild', 'user_tags_by_cookie'])
+    const killed = spawn(process.execPath, argv, { env: { ...env, BATCH_ROWS_MAX: '5' }, stdio: 'ignore' })
+    await until('some of it is rebuilt', DEADLINE_MS, async () => {
+      const target = 'user_tags_by_cookie__replay'
+      const [found] = await millrace.sql<{ comment: string }>(`SELECT comment FROM system.tables WHERE name = '${target}'`)
+      if (found === undefined || found.comment === '') return undefined
+      const [row] = await millrace.sql<{ rows: number }>(`SELECT count() AS rows FROM ${target}`)
+      return (row?.rows ?? 0) > 50 || undefined
+    })
+    killed.kill('SIGKILL')
+    expect(await replay('user_tags', '--rebuild', 'user_tags_by_cookie')).toMatch(/events, resumed\.$/m)
+    await isBalanced()
+  })
+
+  test('keeps out who was erased before it, or is erased while it runs', async () => {
+    const eventsOf = (cookie: string) => {
+      return Array.from({ length: 40 }, () => ({ ...EventSender.eventOf(OF_ERASED), cookie }))
+    }
+    await millrace.postAll([...eventsOf('erased-before'), ...eventsOf('erased-meanwhile')])
+    const erase = async (subject: string): Promise<string> => {
+      const { status, text } = await millrace.http.send({
+        method: 'POST',
+        path: '/erasures',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ subject })
+      })
+      expect(status).toBe(202)
+      return (JSON.parse(text) as { id: string }).id
+    }
+    const removed = (id: string) => until(`${id} is removed`, DEADLINE_MS, async () => {
+      const { state } = await millrace.http.getJson(`/erasures/${id}`) as { state: string }
+      return state === 'removed' || undefined
+    })
+    await removed(await erase('erased-before'))
+    const [, id] = await Promise.all([
+      replay('user_tags', '--rebuild', 'user_tags_by_cookie'), erase('erased-meanwhile')
+    ])
+    await removed(id)
+    await isBalanced()
+    for (const table of ['user_tags', 'user_tags_by_cookie']) {
+      expect(await millrace.sql(`SELECT * FROM ${table} WHERE cookie LIKE 'erased-%'`)).toEqual([])
+    }
+  })
+
+  test('into a table of its own has the events that arrived in time, and refuses names that are taken', async () => {
+    await sender.stop()
+    await log.drained(DEADLINE_MS)
+    const [bounds] = await millrace.sql<{ from: string, to: string, rows: number }>(
+      `SELECT formatDateTime(q1, '%Y-%m-%dT%H:%i:%SZ') AS from, formatDateTime(q2, '%Y-%m-%dT%H:%i:%SZ') AS to,
+         (SELECT count() FROM user_tags WHERE received_at >= toDateTime(q1) AND received_at < toDateTime(q2)) AS rows
+       FROM (SELECT toStartOfSecond(min(received_at)) AS q1, toStartOfSecond(max(received_at)) AS q2 FROM user_tags)`)
+    const { from, to, rows } = bounds as { from: string, to: string, rows: number }
+    expect(rows).toBeGreaterThan(100)
+    await replay('user_tags', '--into', 'user_tags_again', '--from', from, '--to', to)
+    const [found] = await millrace.sql<{ rows: number }>('SELECT count() AS rows FROM user_tags_again')
+    expect(found?.rows).toBe(rows)
+    await expect(replay('user_tags', '--into', 'batches')).rejects.toThrow('exists, and no replay made it')
+    await expect(replay('user_tags', '--rebuild', 'batches')).rejects.toThrow('is not filled by a view')
+    await expect(replay('user_tags', '--into', 'x; DROP')).rejects.toThrow('is no name for a table')
+    await expect(replay('nothing', '--into', 'x')).rejects.toThrow('There is no stream nothing')
+  })
+})
