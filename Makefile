@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench bench-promises chaos k6 kafka chromium schemathesis faketime generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench bench-queries bench-reads bench-batches bench-promises chaos k6 kafka chromium schemathesis faketime generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'

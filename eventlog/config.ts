@@ -42,7 +42,7 @@ export const eventLogSettings = {
     default: 4,
     minimum: 1,
     maximum: 10_000,
-    description: 'Partitions of a new topic: so many processors can share a stream. Existing topics keep theirs.'
+    description: 'Partitions of a new topic: so many processors can share a stream; `start` takes 1 for the embedded log.'
   }),
   LOG_RETENTION_HOURS: Type.Integer({
     default: 7 * 24,
