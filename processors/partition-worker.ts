@@ -19,52 +19,15 @@ import { NOTHING_PENDING, formatPending, parsePending } from './pending.ts'
 import { RefusedRowsError } from './sink.ts'
 import { batchToken, deadLetterRow, ledgerRow, refusedContent } from './batch.ts'
 import { identitiesToFind, readRecords, sortRecords } from './sort-records.ts'
-import { UnknownSchemas, takeUnknown } from './unknown-schemas.ts'
+import { UnknownSchemas, assertKnown, takeUnknown } from './unknown-schemas.ts'
 import type { LogRecord, PartitionSession } from '../eventlog/index.ts'
-import type { Decoded, RecordDecoder, Row, Stream } from '../contract/index.ts'
+import type { Decoded, Row } from '../contract/index.ts'
 import type { Batch, BatchContent } from './batch.ts'
-import type { BatchLimits, DuplicateLimits } from './config.ts'
 import type { KnownErasures, RecordErasures } from './record-erasures.ts'
 import type { PendingBatch } from './pending.ts'
-import type { Sink } from './sink.ts'
-import type { StoredIds } from './stored-ids.ts'
+import type { WorkerOptions } from './worker-options.ts'
 
 const RETRY_MS_MIN = 100
-
-/** What a worker tells while it works; calls must not throw. */
-export interface WorkerObserver {
-  /** A batch is complete and committed. */
-  stored: (batch: Batch, content: BatchContent) => void
-  /** An attempt failed and will be repeated. */
-  retrying: (failure: { topic: string, partition: number, error: Error, attempt: number }) => void
-  /** Records that the log deleted before they were stored. */
-  missing: (gap: { topic: string, partition: number, from: number, to: number }) => void
-}
-
-/** Where a batch goes; without a table for its books, dead letters and ledger are left out. */
-export interface DeliveryTables {
-  rows: string
-  books?: { deadLetters: string, batches: string }
-}
-
-export interface WorkerOptions {
-  session: PartitionSession
-  stream: Stream
-  decoder: RecordDecoder<Row>
-  sink: Sink
-  tables: DeliveryTables
-  /** What `tables.rows` holds. */
-  storedIds: StoredIds
-  erasures: RecordErasures
-  limits: BatchLimits
-  duplicates: DuplicateLimits
-  retryMsMax: number
-  /** How long a record of a schema that is not known may hold up its partition. */
-  schemaWaitMs: number
-  observer: WorkerObserver
-  /** Milliseconds of a clock that never goes back. */
-  monotonicMs: () => number
-}
 
 /** A worker and what it keeps from one batch to the next. */
 interface Work extends WorkerOptions {
@@ -78,9 +41,6 @@ interface Announced {
   pending: PendingBatch
   /** Known at the instant that `pending` names, or later. */
   erasures: KnownErasures
-}
-
-interface Decodable extends Announced {
   decoded: ReadonlyArray<Decoded<Row>>
 }
 
@@ -112,7 +72,7 @@ export async function runPartitionWorker (options: WorkerOptions): Promise<void>
 async function deliverNext (
   work: Work, start: number, known: PendingBatch | undefined
 ): Promise<number> {
-  const { session, observer, duplicates, knownIds } = work
+  const { session, observer, knownIds } = work
   const batch = known === undefined
     ? await readBatch(work, start)
     : await readPendingBatch(work, start, known.end)
@@ -121,17 +81,49 @@ async function deliverNext (
   if (first > start) {
     observer.missing({ topic: session.topic, partition: session.partition, from: start, to: first })
   }
-  // After the records were read: an erasure waits for whatever was in the log before it was known here.
-  const erasures = await retry(work, () => erasuresKnownAt(work.erasures, known?.erasedAsOfMs ?? 0))
-  const { windowMs } = duplicates
-  const pending = known ??
-    { end: batch.end, windowMs, erasedAsOfMs: erasures.asOfMs, unknownSchemas: [] }
-  if (known === undefined) await commit(work, start, pending)
-  const landed = await landShrinking(work, { batch, pending, erasures })
+  const landed = await landShrinking(work, known === undefined
+    ? await announce(work, batch)
+    : await takeUp(work, batch, known))
   await commit(work, landed.batch.end)
   knownIds.remember(landed.content.storedIds)
   observer.stored(landed.batch, landed.content)
   return landed.batch.end
+}
+
+/** Step 2, with all that a redo has to decide in the same way. The batch may be cut. */
+async function announce (work: Work, wanted: Batch): Promise<Announced> {
+  const { duplicates, unknownSchemas } = work
+  const decoded = await decode(work, wanted, [], (results) => unknownSchemas.waitFor(results))
+  const { records, schemaIds } = takeUnknown(decoded)
+  const batch = firstOf(wanted, records)
+  // After the records were read: an erasure waits for whatever was in the log before it was known here.
+  const erasures = await retry(work, () => erasuresKnownAt(work.erasures, 0))
+  const pending: PendingBatch = {
+    end: batch.end, windowMs: duplicates.windowMs, erasedAsOfMs: erasures.asOfMs, unknownSchemas: schemaIds
+  }
+  await commit(work, batch.start, pending)
+  return { batch, pending, erasures, decoded }
+}
+
+/** The batch that an earlier owner announced: what it did not call unknown it could read. */
+async function takeUp (work: Work, batch: Batch, pending: PendingBatch): Promise<Announced> {
+  const decoded = await decode(work, batch, pending.unknownSchemas, (results) => {
+    assertKnown(results, pending.unknownSchemas)
+  })
+  const erasures = await retry(work, () => erasuresKnownAt(work.erasures, pending.erasedAsOfMs))
+  return { batch, pending, erasures, decoded }
+}
+
+/** Decodes again and again until `check` takes the results. */
+async function decode (
+  work: Work, batch: Batch, unknown: readonly string[], check: (decoded: ReadonlyArray<Decoded<Row>>) => void
+): Promise<ReadonlyArray<Decoded<Row>>> {
+  const values = batch.records.map((record) => record.value)
+  return await retry(work, async () => {
+    const decoded = await work.decoder.decode(values, unknown)
+    check(decoded)
+    return decoded
+  })
 }
 
 /** Throws where the database's clock is behind an instant that it has told before: the caller tries again. */
@@ -175,33 +167,12 @@ async function read (
   return retry(options, () => session.read({ offset, maxBytes: limits.bytesMax, ...bounds }))
 }
 
-/**
- * The batch decoded, when everything in it is known or has been announced as unknown, so that a redo by
- * another release decides the same.
- */
-async function decodeAnnounced (work: Work, announced: Announced): Promise<Decodable> {
-  const { decoder, unknownSchemas } = work
-  let { batch, pending } = announced
-  while (true) {
-    const values = batch.records.map((record) => record.value)
-    const { decoded, givenUp } = await retry(work, async () => {
-      const decoded = await decoder.decode(values, pending.unknownSchemas)
-      return { decoded, givenUp: unknownSchemas.givenUp(decoded, pending.unknownSchemas) }
-    })
-    if (givenUp.length === 0) return { ...announced, batch, pending, decoded }
-    const { records, schemaIds } = takeUnknown(decoded)
-    batch = firstOf(batch, records)
-    pending = { ...pending, end: batch.end, unknownSchemas: schemaIds }
-    await commit(work, batch.start, pending)
-  }
-}
-
 /** Step 3, with a smaller batch each time that storage refuses one; what landed in the end. */
 async function landShrinking (
   work: Work, announced: Announced
 ): Promise<{ batch: Batch, content: BatchContent }> {
-  let { batch, pending, decoded } = await decodeAnnounced(work, announced)
-  const { erasures } = announced
+  let { batch, pending } = announced
+  const { erasures, decoded } = announced
   while (true) {
     const content = pending.refusal === undefined
       ? await sortBatch(work, { batch, pending, erasures, decoded })
@@ -218,7 +189,7 @@ async function landShrinking (
   }
 }
 
-async function sortBatch (work: Work, announced: Decodable): Promise<BatchContent> {
+async function sortBatch (work: Work, announced: Announced): Promise<BatchContent> {
   const { batch, pending, erasures, decoded } = announced
   const { stream, knownIds } = work
   const { windowMs } = pending

@@ -7,7 +7,7 @@ import type { EventLog } from '../eventlog/index.ts'
 import type { ProcessorConfig } from './config.ts'
 import type { ProcessorMetrics } from './metrics.ts'
 import type { RecordErasures } from './record-erasures.ts'
-import type { WorkerObserver } from './partition-worker.ts'
+import type { WorkerObserver } from './worker-options.ts'
 import type { Sink } from './sink.ts'
 import type { StoredIds } from './stored-ids.ts'
 

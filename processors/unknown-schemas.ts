@@ -5,8 +5,8 @@
  */
 import type { Decoded, Row } from '../contract/index.ts'
 
-/** Schemas that are remembered; a foreign writer may make up any number of them. */
-const REMEMBERED_MAX = 1_000
+/** Schemas that are remembered: more than a batch has records, which may each make one up. */
+const REMEMBERED_MAX = 100_000
 
 /** Unknown schemas of one batch: they are announced, and Kafka limits what can be. */
 const ANNOUNCED_MAX = 64
@@ -28,20 +28,13 @@ export class UnknownSchemas {
     this.#monotonicMs = monotonicMs
   }
 
-  /**
-   * The unknown schemas of a batch, in the order of their first records, when each has been waited for.
-   * Throws UnknownSchemaError until then: decode again.
-   */
-  givenUp (decoded: ReadonlyArray<Decoded<Row>>, announced: readonly string[]): string[] {
-    const met = new Set(decoded.flatMap((result) => {
-      return result.ok || result.schemaId === undefined ? [] : [result.schemaId]
-    }))
-    const unknown = [...met].filter((id) => !announced.includes(id))
+  /** Throws UnknownSchemaError until each unknown schema of a batch has been waited for: decode again. */
+  waitFor (decoded: ReadonlyArray<Decoded<Row>>): void {
     const nowMs = this.#monotonicMs()
+    const unknown = unknownIds(decoded)
     for (const id of unknown) if (!this.#metAtMs.has(id)) this.#remember(id, nowMs)
     const waitedFor = unknown.find((id) => nowMs - (this.#metAtMs.get(id) ?? nowMs) < this.#waitMs)
     if (waitedFor !== undefined) throw new UnknownSchemaError(`This release has no schema with ${waitedFor}`)
-    return unknown
   }
 
   #remember (id: string, nowMs: number): void {
@@ -49,6 +42,16 @@ export class UnknownSchemas {
     const [oldest] = this.#metAtMs.keys()
     if (this.#metAtMs.size > REMEMBERED_MAX && oldest !== undefined) this.#metAtMs.delete(oldest)
   }
+}
+
+/**
+ * Throws UnknownSchemaError where a schema is unknown that was not announced so: a release that knew it began
+ * the batch and may have stored its record, so that only one that knows it can go on.
+ */
+export function assertKnown (decoded: ReadonlyArray<Decoded<Row>>, announced: readonly string[]): void {
+  const unknown = unknownIds(decoded).find((id) => !announced.includes(id))
+  if (unknown === undefined) return
+  throw new UnknownSchemaError(`A newer release began this batch, and this one has no schema with ${unknown}`)
 }
 
 /** How many records from the first on can be announced together, and the unknown schemas among them. */
@@ -60,4 +63,10 @@ export function takeUnknown (decoded: ReadonlyArray<Decoded<Row>>): { records: n
     schemaIds.add(result.schemaId)
   }
   return { records: decoded.length, schemaIds: [...schemaIds] }
+}
+
+function unknownIds (decoded: ReadonlyArray<Decoded<Row>>): string[] {
+  return [...new Set(decoded.flatMap((result) => {
+    return result.ok || result.schemaId === undefined ? [] : [result.schemaId]
+  }))]
 }

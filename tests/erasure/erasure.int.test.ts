@@ -52,7 +52,7 @@ const FROM_ROLLUP = new Set([
   'POST /aggregates 0', 'POST /aggregates 1', 'GET /visits 0', 'POST /query 0', 'POST /query 8', 'GET /query/:id 0',
   'GET /query/:id 8'
 ])
-const NOT_ABOUT_EVENTS = new Set(['GET /keys', 'GET /streams', 'POST /queries'])
+const NOT_ABOUT_EVENTS = new Set(['GET /keys', 'GET /ledger', 'GET /streams', 'POST /queries'])
 
 describe('while the processors stand still', () => {
   let system: ServedSystem
@@ -77,7 +77,10 @@ describe('while the processors stand still', () => {
   beforeAll(async () => {
     system = await startServed(clickHouse, ['acme', 'globex', 'model'])
     for (const organisation of ['acme', 'globex', 'model']) await rows.storeAll(organisation, 'somebody-else')
-    for (const organisation of ['acme', 'globex']) await rows.storeAll(organisation, SUBJECT)
+    for (const organisation of ['acme', 'globex']) {
+      await rows.storeAll(organisation, SUBJECT)
+      await rows.storeLetter(organisation, SUBJECT)
+    }
     // An event that no processor takes: the job waits for it.
     const payload = { timestamp: EVENT_TIME, user_id: SUBJECT, name: 'late' }
     expect((await system.ask('acme', { method: 'POST', url: '/page', payload })).status).toBeLessThan(300)

@@ -5,7 +5,9 @@ import { openServePart, serveRole } from '../../cli/roles/serve.ts'
 import { Closers } from '../../cli/role.ts'
 import { loadSettings } from '../../cli/settings.ts'
 import { insertBatch } from '../../clickhouse/index.ts'
-import { analytics, interactions, pageViews, userTags, visits } from '../../contract/index.ts'
+import {
+  analytics, createEncoder, interactions, pageViews, toDateTime, userTags, visits
+} from '../../contract/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
 import { accessFolder, fileWithKeys } from '../access/access-server.ts'
 import { APP, EVENT_TIME } from '../access/read-examples.ts'
@@ -112,6 +114,26 @@ export class RowStore {
     const visit = { visitedAt: EVENT_TIME, identifier: subject, pageUrl: 'https://p.example/' }
     await this.store(visits, tenant, [visit], receivedAtMs)
     await this.store(interactions, tenant, stepsOf(subject), receivedAtMs)
+  }
+
+  /** A page view of the subject that could not be stored. */
+  async storeLetter (tenant: string, subject: string): Promise<void> {
+    const event = { timestamp: EVENT_TIME, user_id: subject, name: 'page' }
+    const offset = this.#offset++
+    const record = pageViews.toRecord(event, { tenant, eventId: `e${offset}`, eventIdOrigin: 'SERVER' })
+    const rows = [{
+      id: `page_views-0-${offset}`,
+      stream: 'page_views',
+      topic: 'page_views',
+      partition: 0,
+      offset,
+      key_base64: pageViews.recordKey(event, tenant).toString('base64'),
+      value_base64: (await createEncoder(pageViews)).encode(record).toString('base64'),
+      reason: 'refused_by_storage',
+      detail: '',
+      received_at: toDateTime(Date.now())
+    }]
+    await insertBatch({ client: this.#client, table: 'dead_letters', rows, token: `t${this.#offset}` })
   }
 }
 
