@@ -2,7 +2,7 @@ import { analytics, interactions, pageViews, streams, userTags, visits } from '.
 import { createUuidSource } from '../http/index.ts'
 import { ignoreBodies, parseEventBatches, parseSingleEvents } from './body-parsers.ts'
 import { createEventReader } from './event-reader.ts'
-import { createAnalyticsReader } from './read-analytics-request.ts'
+import { createAnalyticsReader, readAnalyticsUser } from './read-analytics-request.ts'
 import {
   ANALYTICS_OPERATION, PAGE_OPERATION, USER_TAGS_OPERATION, VISITS_OPERATION, eventsOperation
 } from './operations.ts'
@@ -72,7 +72,7 @@ export const ingestRoutes: FastifyPluginAsync<IngestOptions> = async (server, op
       path: '/analytics',
       access: accessOf(analytics),
       answer: { status: 204 },
-      source: { read: createAnalyticsReader() },
+      source: { read: createAnalyticsReader(), subjectOf: readAnalyticsUser },
       operation: ANALYTICS_OPERATION
     })
   })

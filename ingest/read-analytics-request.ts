@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { MillraceError, analytics, formatTime, fromEpoch } from '../contract/index.ts'
+import { MillraceError, TEXT_LENGTH_MAX, analytics, formatTime, fromEpoch } from '../contract/index.ts'
 import { createEventReader } from './event-reader.ts'
 import type { FastifyRequest } from 'fastify'
 import type { AnalyticsEvent, ErrorCode } from '../contract/index.ts'
@@ -34,6 +34,12 @@ export function createAnalyticsReader (): (request: FastifyRequest) => Analytics
     if (fault !== undefined) throw refusal(fault.path, fault.code, fault.message)
     return event
   }
+}
+
+/** The user that a request names, whatever else is wrong with it. */
+export function readAnalyticsUser ({ query }: FastifyRequest): string | undefined {
+  const { user } = query as Record<string, string | string[]>
+  return typeof user === 'string' && [...user].length <= TEXT_LENGTH_MAX && user.isWellFormed() ? user : undefined
 }
 
 function readTimestamp (text: string): string {

@@ -6,6 +6,8 @@ export interface SessionBounds {
   /** Offset after the last record that is wanted. */
   end: number
   arrivals: Arrivals
+  /** Offsets that are not wanted. */
+  leftOut: ReadonlySet<number>
 }
 
 /**
@@ -13,7 +15,7 @@ export interface SessionBounds {
  * when there are no more of them.
  */
 export function boundedSession (
-  session: PartitionSession, { end, arrivals }: SessionBounds
+  session: PartitionSession, { end, arrivals, leftOut }: SessionBounds
 ): PartitionSession {
   const over = new AbortController()
   const { topic, partition, committed } = session
@@ -27,8 +29,8 @@ export function boundedSession (
       let { offset } = options
       while (offset < end && !session.signal.aborted) {
         const records = await session.read({ ...options, offset })
-        const wanted = records.filter((record) => {
-          return record.offset < end && includes(arrivals, record.timestampMs)
+        const wanted = records.filter(({ offset, timestampMs }) => {
+          return offset < end && includes(arrivals, timestampMs) && !leftOut.has(offset)
         })
         if (wanted.length > 0) return wanted
         offset = (records[records.length - 1]?.offset ?? offset - 1) + 1

@@ -9,6 +9,7 @@ import { boundedSession } from './bounded-session.ts'
 import type { SchemaRegistry, Stream } from '../contract/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
 import type { ProcessorConfig, RecordErasures, Sink, StoredIds, WorkerOptions } from '../processors/index.ts'
+import type { ReplayStore } from './replay-store.ts'
 import type { ReplayState } from './replay-tables.ts'
 
 /** The log has what a replay reads: a batch need not wait long to fill. */
@@ -27,6 +28,7 @@ export interface ReplaySources {
 }
 
 export interface ReadLogOptions extends ReplaySources {
+  store: Pick<ReplayStore, 'deadLettersOf'>
   stream: Stream
   /** Table for the rows. */
   table: string
@@ -41,6 +43,8 @@ export async function readLog (options: ReadLogOptions): Promise<void> {
   const { eventLog, stream, state, config, signal } = options
   const group = `${config.group}-replay-${state.id}`
   const progress = await Progress.start(options, group)
+  // What was a dead letter stays one, though it may be readable by now: if it was retried, it has come again.
+  const deadLetters = await options.store.deadLettersOf(stream.topic)
   const done = Promise.withResolvers<void>()
   const finish = (): void => { if (progress.isComplete) done.resolve() }
   finish()
@@ -51,7 +55,9 @@ export async function readLog (options: ReadLogOptions): Promise<void> {
     topics: [stream.topic],
     onPartition: async (session) => {
       const { partition } = session
-      const bounded = boundedSession(session, { end: state.ends[partition] ?? 0, arrivals: state })
+      const bounded = boundedSession(session, {
+        end: state.ends[partition] ?? 0, arrivals: state, leftOut: deadLetters.get(partition) ?? new Set()
+      })
       await runPartitionWorker(workerOptions(options, bounded, (end) => progress.reached(partition, end)))
       if (session.signal.aborted) return
       progress.reached(partition, Infinity)

@@ -48,7 +48,7 @@ export async function replayInto (options: ReplayIntoOptions): Promise<ReplayRep
 async function begin (options: ReplayIntoOptions): Promise<ReplayState> {
   const { eventLog, stream, config, database, into, store, arrivals } = options
   const ends = await endsOf({ eventLog, group: config.group, topic: stream.topic })
-  const state: ReplayState = { id: randomUUID(), ends, phase: 'reading', ...arrivals }
+  const state: ReplayState = { id: randomUUID(), ends, erased: 0, phase: 'reading', ...arrivals }
   await store.run([`CREATE TABLE ${database}.${into} AS ${database}.${stream.tables.raw}`])
   await store.keepState(into, state)
   return state

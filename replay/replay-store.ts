@@ -1,6 +1,7 @@
 /** What a replay asks of ClickHouse. Names come from the catalogue or were checked; values are parameters. */
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { Arrivals } from './arrivals.ts'
+import { beyond } from './replay-tables.ts'
 import type { ReplayState } from './replay-tables.ts'
 
 /** How a table says when a row arrived, and how many events a row is. */
@@ -57,10 +58,17 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT ''`])
   }
 
-  /** Copies what arrived before an instant, a UTC midnight, from one table to another of the same columns. */
-  async copyBefore (ms: number, { from, to }: { from: CountedTable, to: string }): Promise<void> {
+  /**
+   * Copies what arrived before an instant, a UTC midnight, from one table to another of the same columns;
+   * rows of the log only below `ends`.
+   */
+  async copyBefore (
+    ms: number, { from, to, ends }: { from: CountedTable, to: string, ends: Readonly<Record<string, number>> }
+  ): Promise<void> {
+    const below = from.isRollup ? '' : ` AND NOT (${beyond(ends)})`
     await this.#client.command({
-      query: `INSERT INTO ${this.#database}.${to} SELECT * FROM ${this.#database}.${from.name} WHERE ${arrival(from)} < ${LIMIT}`,
+      query: `INSERT INTO ${this.#database}.${to} SELECT * FROM ${this.#database}.${from.name}
+        WHERE ${arrival(from)} < ${LIMIT}${below}`,
       query_params: { ms }
     })
   }
@@ -81,26 +89,28 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     return [Number(row?.first ?? 0), Number(row?.second ?? 0)]
   }
 
-  /**
-   * Masks the rows of a table whose positions have been erased from another one, and says how many positions
-   * there are: what was read from the log before its subject was erased.
-   */
-  async maskErased (
-    table: CountedTable, { from, stream }: { from: string, stream: string }
-  ): Promise<number> {
-    const params = { from, stream }
-    const positions = `
-FROM ${this.#database}.erased_positions FINAL WHERE table = {from:String} AND stream = {stream:String}`
-    const [row] = await this.#rows<{ positions: string }>(`SELECT toString(count()) AS positions ${positions}`, params)
-    const count = Number(row?.positions ?? 0)
-    if (count > 0 && !table.isRollup) {
-      await this.#client.command({
-        query: `DELETE FROM ${this.#database}.${table.name}
-WHERE (_partition, _offset, received_at) IN (SELECT partition, offset, received_at ${positions})`,
-        query_params: params
-      })
-    }
-    return count
+  /** Events of a stream that have been erased from its raw table. */
+  async erasedFrom (raw: string): Promise<number> {
+    const [row] = await this.#rows<{ positions: string }>(`
+SELECT toString(count()) AS positions FROM ${this.#database}.erased_positions FINAL WHERE table = {raw:String}`, { raw })
+    return Number(row?.positions ?? 0)
+  }
+
+  /** Masks the rows of a table whose positions have been erased from one of the others, whenever that was. */
+  async maskErased (table: string, others: readonly string[]): Promise<void> {
+    await this.#client.command({
+      query: `DELETE FROM ${this.#database}.${table} WHERE (_partition, _offset, received_at) IN (
+        SELECT partition, offset, received_at FROM ${this.#database}.erased_positions WHERE table IN {others:Array(String)})`,
+      query_params: { others }
+    })
+  }
+
+  /** Offsets of a topic that are dead letters, by partition. */
+  async deadLettersOf (topic: string): Promise<Map<number, Set<number>>> {
+    const rows = await this.#rows<{ partition: number, offsets: string[] }>(`
+SELECT partition, groupUniqArray(toString(offset)) AS offsets
+FROM ${this.#database}.dead_letters WHERE topic = {topic:String} GROUP BY partition`, { topic })
+    return new Map(rows.map(({ partition, offsets }) => [partition, new Set(offsets.map(Number))]))
   }
 
   /** The newest arrival of a partition below an offset, epoch milliseconds; undefined where there is none. */

@@ -14,6 +14,8 @@ export interface ReplayState extends Arrivals {
   id: string
   /** By partition: the offset up to which the log is read. */
   ends: Readonly<Record<string, number>>
+  /** Positions of the stream that had been erased when it began. */
+  erased: number
   /** `copying`: rows that are older than the log are being copied, which cannot be resumed. */
   phase: 'copying' | 'reading'
 }
@@ -53,10 +55,14 @@ export function createLiveView (
 ): string {
   const { database } = tables
   const { target, liveView } = rebuildNames(tables)
-  const bounds = Object.entries(ends).map(([partition, end]) => `_partition = ${Number(partition)}, ${Number(end)}`)
-  const condition = bounds.length === 0 ? 'true' : `_offset >= multiIf(${bounds.join(', ')}, 0)`
   return `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
-    select.replace(from(tables), `${from(tables)} WHERE ${condition}`)
+    select.replace(from(tables), `${from(tables)} WHERE ${beyond(ends)}`)
+}
+
+/** The rows from the boundary on, those of partitions that are new since among them. */
+export function beyond (ends: Readonly<Record<string, number>>): string {
+  const bounds = Object.entries(ends).map(([partition, end]) => `_partition = ${Number(partition)}, ${Number(end)}`)
+  return bounds.length === 0 ? 'true' : `_offset >= multiIf(${bounds.join(', ')}, 0)`
 }
 
 /** Removes whatever a rebuild has created, views first. */

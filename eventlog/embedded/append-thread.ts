@@ -28,8 +28,9 @@ port.on('message', async (first: ThreadRequest) => {
     else appends.push(message)
     message = receiveMessageOnPort(port)?.message as ThreadRequest | undefined
   }
-  if (appends.length > 0) port.postMessage(writer.append(appends))
+  // First what makes room: the appends may need it.
   for (const { expireAtMs } of expires) expire(expireAtMs)
+  if (appends.length > 0) port.postMessage(writer.append(appends))
   if (!closing) return
   await writer.close()
   port.close()

@@ -124,6 +124,8 @@ class EmbeddedLog implements EventLog {
   }
 
   async checkAppend (topic: string): Promise<void> {
+    // A full log is not appended to any more: whoever asks whether it is still full lets it expire.
+    this.#expireIfDue()
     await this.#records.checkAppend(topic)
   }
 
@@ -164,10 +166,13 @@ class EmbeddedLog implements EventLog {
   /** Stops the consumers that still run, waits for the writes under way. */
   async close (): Promise<void> {
     await Promise.all([...this.#members].map(async (member) => await member.stop()))
-    await this.#appends.close()
-    this.#records.close()
-    await this.#topicEnvironment.close()
-    await this.#groupEnvironment.close()
+    try {
+      await this.#appends.close()
+    } finally {
+      this.#records.close()
+      await this.#topicEnvironment.close()
+      await this.#groupEnvironment.close()
+    }
   }
 
   #expireIfDue (): void {

@@ -119,9 +119,15 @@ export class TopicWriter {
     const { topicId, heads } = this.#options
     const known = tail.at
     tail.followAll(file)
-    if (tail.at > known) {
-      file.sync()
-      heads.write(topicId, { segment: tail.segment, at: tail.at, checksum: tail.checksum })
+    try {
+      if (tail.at > known) {
+        file.sync()
+        heads.write(topicId, { segment: tail.segment, at: tail.at, checksum: tail.checksum })
+      }
+    } catch (error) {
+      // The next try begins at the head again.
+      this.#tail = undefined
+      throw error
     }
     this.#recovered = true
   }

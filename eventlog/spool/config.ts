@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Type } from 'typebox'
+import { spoolPath } from './spool-store.ts'
 import type { Static, TObject } from 'typebox'
 import type { eventLogSettings } from '../config.ts'
 
@@ -32,6 +33,9 @@ export function spoolConfig (
   env: Static<TObject<typeof eventLogSettings & typeof spoolSettings>>
 ): SpoolConfig | undefined {
   const { KAFKA_BROKERS, DATA_DIR, SPOOL_BYTES_MAX, SPOOL_AFTER_MS } = env
-  if (KAFKA_BROKERS === undefined || SPOOL_BYTES_MAX === 0 || !existsSync(DATA_DIR)) return undefined
-  return { directory: join(DATA_DIR, 'spool'), bytesMax: SPOOL_BYTES_MAX, awayAfterMs: SPOOL_AFTER_MS }
+  if (KAFKA_BROKERS === undefined || !existsSync(DATA_DIR)) return undefined
+  const directory = join(DATA_DIR, 'spool')
+  // What an earlier process left is forwarded even if no more is to be taken.
+  if (SPOOL_BYTES_MAX === 0 && !existsSync(spoolPath(directory))) return undefined
+  return { directory, bytesMax: SPOOL_BYTES_MAX, awayAfterMs: SPOOL_AFTER_MS }
 }

@@ -1,6 +1,7 @@
 /**
  * Appends that wait on the local disk, oldest first, each topic by itself. What `put` resolved for is durable
- * and stays until it is removed, whatever dies. One process at a time has a directory open.
+ * and stays until it is removed, whatever dies. Several processes may share a directory; what one of them
+ * reads another may have forwarded already, which makes copies and loses nothing.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,8 +16,12 @@ const MAP_BYTES_MIN = 64 * 1024 ** 2
 const PAGE_BYTES = 4096
 const WRITE_MS_MAX = 2_000
 
-/** Topic, and number of the entry within it. */
+/** Topic, and number of the entry within it; `COUNTS` in place of a number. */
 type EntryKey = [topic: string, sequence: number]
+
+/** Where a topic's counts stand, and under `ALL` those of all topics. */
+const COUNTS = -1
+const ALL = ''
 
 /** What waits of one topic. */
 export interface SpoolContent {
@@ -24,45 +29,54 @@ export interface SpoolContent {
   bytes: number
 }
 
-/** The oldest records of a topic; `sequence` is the entry that holds the last of them. */
+interface Counts extends SpoolContent {
+  /** Number of the next entry: none is ever used again. */
+  next: number
+}
+
+/** The oldest records of a topic, and the entries that hold them. */
 export interface SpooledRecords {
-  sequence: number
+  sequences: number[]
   records: AppendRecord[]
 }
 
 export class SpoolStore {
   readonly #environment: Environment<Buffer, EntryKey>
   readonly #bytesMax: number
-  readonly #contents = new Map<string, SpoolContent>()
-  #bytes = 0
-  #next = 0
 
   constructor ({ directory, bytesMax }: { directory: string, bytesMax: number }) {
     mkdirSync(directory, { recursive: true })
     this.#bytesMax = bytesMax
     this.#environment = openEnvironment<Buffer, EntryKey>({
-      path: join(directory, 'spool.mdb'),
+      path: spoolPath(directory),
       encoding: 'binary',
       mapSize: Math.max(MAP_BYTES_MIN, 2 * bytesMax),
       writeTimeoutMs: WRITE_MS_MAX
     })
-    for (const { key: [topic, sequence], value } of this.#environment.database.getRange()) {
-      this.#count(topic, recordsOf(value), value.length)
-      this.#next = Math.max(this.#next, sequence + 1)
-    }
   }
 
   /** Topics of which something waits. */
   get topics (): string[] {
-    return [...this.#contents.keys()].filter((topic) => !this.isEmpty(topic))
+    const database = this.#environment.fresh()
+    const found: string[] = []
+    let start: EntryKey = [ALL, 0]
+    while (true) {
+      const [key] = database.getKeys({ start, limit: 1 })
+      if (key === undefined) return found.filter((topic) => !this.isEmpty(topic))
+      found.push(key[0])
+      start = [key[0], Number.MAX_SAFE_INTEGER]
+    }
   }
 
   get isFull (): boolean {
-    return this.#bytes >= this.#bytesMax
+    return this.content(ALL).bytes >= this.#bytesMax
   }
 
+  /** Bytes are those on disk. */
   content (topic: string): SpoolContent {
-    return this.#contents.get(topic) ?? { records: 0, bytes: 0 }
+    this.#environment.fresh()
+    const { records, bytes } = this.#counts(topic)
+    return { records, bytes }
   }
 
   isEmpty (topic: string): boolean {
@@ -74,60 +88,72 @@ export class SpoolStore {
    * LogUnavailableError where they do not fit any more, or the disk does not take them.
    */
   async put (topic: string, records: readonly AppendRecord[]): Promise<void> {
-    const bytes = batchBytes(records)
-    if (this.#bytes + onDisk(bytes) > this.#bytesMax) throw new LogUnavailableError('The spool is full')
-    const value = Buffer.allocUnsafe(bytes)
+    const { database, write } = this.#environment
+    const value = Buffer.allocUnsafe(batchBytes(records))
     encodeBatch(records, value, 0)
-    const key: EntryKey = [topic, this.#next++]
-    this.#count(topic, records.length, bytes)
-    try {
-      await this.#environment.write(() => { this.#environment.database.put(key, value) })
-    } catch (error) {
-      this.#count(topic, -records.length, -bytes)
-      throw error
-    }
+    await write(() => {
+      if (this.#counts(ALL).bytes + onDisk(value.length) > this.#bytesMax) {
+        throw new LogUnavailableError('The spool is full')
+      }
+      const { next } = this.#counts(topic)
+      database.put([topic, next], value)
+      this.#change(topic, { records: records.length, bytes: onDisk(value.length), next: 1 })
+    })
   }
 
   /** The oldest entries of a topic, as many as fit the bounds, and at least one if there is any. */
   oldest (
     topic: string, { recordsMax, bytesMax }: { recordsMax: number, bytesMax: number }
   ): SpooledRecords | undefined {
-    let found: SpooledRecords | undefined
+    const range = { start: [topic, 0] as EntryKey, end: [topic, Number.MAX_SAFE_INTEGER] as EntryKey }
+    const sequences: number[] = []
+    const records: AppendRecord[] = []
     let bytes = 0
-    for (const { key: [, sequence], value } of this.#entries(topic)) {
-      const count = recordsOf(value)
+    for (const { key: [, sequence], value } of this.#environment.fresh().getRange(range)) {
       bytes += value.length
-      if (found !== undefined && (found.records.length + count > recordsMax || bytes > bytesMax)) break
-      found = { sequence, records: [...found?.records ?? [], ...decodeBatch(value, 0, 0)] }
+      const full = records.length + recordsOf(value) > recordsMax || bytes > bytesMax
+      if (sequences.length > 0 && full) break
+      sequences.push(sequence)
+      records.push(...decodeBatch(value, 0, 0))
     }
-    return found
+    return sequences.length === 0 ? undefined : { sequences, records }
   }
 
-  /** Removes the entries of a topic up to and with `sequence`. */
-  async remove (topic: string, sequence: number): Promise<void> {
-    const { database } = this.#environment
-    const removed: Array<{ key: EntryKey, records: number, bytes: number }> = []
-    for (const { key, value } of this.#entries(topic)) {
-      if (key[1] > sequence) break
-      removed.push({ key, records: recordsOf(value), bytes: value.length })
-    }
-    await this.#environment.write(() => { for (const { key } of removed) database.remove(key) })
-    for (const { records, bytes } of removed) this.#count(topic, -records, -bytes)
+  /** Removes entries of a topic; those that another process has removed are left alone. */
+  async remove (topic: string, sequences: readonly number[]): Promise<void> {
+    const { database, write } = this.#environment
+    await write(() => {
+      for (const sequence of sequences) {
+        const value = database.get([topic, sequence])
+        if (value === undefined) continue
+        database.remove([topic, sequence])
+        this.#change(topic, { records: -recordsOf(value), bytes: -onDisk(value.length), next: 0 })
+      }
+    })
   }
 
   async close (): Promise<void> {
     await this.#environment.close()
   }
 
-  #entries (topic: string) {
-    return this.#environment.fresh().getRange({ start: [topic, 0], end: [topic, Number.MAX_SAFE_INTEGER] })
+  #counts (topic: string): Counts {
+    const kept = this.#environment.database.get([topic, COUNTS])
+    return kept === undefined ? { records: 0, bytes: 0, next: 0 } : JSON.parse(kept.toString()) as Counts
   }
 
-  #count (topic: string, records: number, bytes: number): void {
-    const content = this.content(topic)
-    this.#contents.set(topic, { records: content.records + records, bytes: content.bytes + bytes })
-    this.#bytes += Math.sign(bytes) * onDisk(Math.abs(bytes))
+  /** In a transaction: changes the counts of a topic, and of all. */
+  #change (topic: string, by: Counts): void {
+    for (const name of [topic, ALL]) {
+      const { records, bytes, next } = this.#counts(name)
+      const counts: Counts = { records: records + by.records, bytes: bytes + by.bytes, next: next + by.next }
+      this.#environment.database.put([name, COUNTS], Buffer.from(JSON.stringify(counts)))
+    }
   }
+}
+
+/** The spool's file in its folder. */
+export function spoolPath (directory: string): string {
+  return join(directory, 'spool.mdb')
 }
 
 function onDisk (bytes: number): number {

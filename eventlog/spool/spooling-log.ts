@@ -178,10 +178,11 @@ export class SpoolingLog {
     })
     const bounds = { recordsMax: FORWARD_RECORDS_MAX, bytesMax: FORWARD_BYTES_MAX }
     while (true) {
-      const oldest = this.#store.oldest(name, bounds)
+      const oldest = await this.#persist(name, async () => this.#store.oldest(name, bounds))
       if (oldest !== undefined) {
-        await this.#persist(name, () => this.#log.append(name, this.#notAhead(oldest.records)))
-        await this.#persist(name, () => this.#store.remove(name, oldest.sequence))
+        const records = this.#notAhead(oldest.records)
+        await this.#persist(name, () => this.#log.append(name, records))
+        await this.#persist(name, () => this.#store.remove(name, oldest.sequences))
         topic.forwarded += oldest.records.length
       } else if (topic.putting.size > 0) {
         await Promise.allSettled(topic.putting)

@@ -1,4 +1,4 @@
-import { MillraceError, encodeRejected } from '../../contract/index.ts'
+import { MillraceError, encodeRejected, recordKey } from '../../contract/index.ts'
 import { requestError, tenantOf } from '../../http/index.ts'
 import { eventIdentity } from '../event-id.ts'
 import { eventOperation } from '../operations.ts'
@@ -38,6 +38,8 @@ export interface EventRoute<E, R> extends EncodedStream<E, R> {
 export interface EventSource<E> {
   /** Throws MillraceError where the request holds no event. */
   read: (request: FastifyRequest) => E
+  /** Whom a request is about, also where it holds no event. */
+  subjectOf: (request: FastifyRequest) => string | undefined
 }
 
 /** `POST <path>`: one event, answered when it is durable in the log. */
@@ -59,7 +61,9 @@ export function registerEventRoute<E extends { event_id?: string }, R> (
       if (!(error instanceof MillraceError)) throw error
       metrics.rejected.labels(stream.name, error.code).inc()
       const value = encodeRejected({ detail: error.message, request: requestText(request) })
-      return { key: tenantKey(tenantOf(request)), value, timestampMs: nowMs() }
+      // By its subject where it names one, so that erasure finds it.
+      const key = recordKey(tenantOf(request), source?.subjectOf(request) ?? '')
+      return { key, value, timestampMs: nowMs() }
     }
   }
   const recordOf = source === undefined ? toRecord : toRecordOfAny
@@ -79,11 +83,6 @@ export function countRefusal (metrics: IngestMetrics, stream: string) {
     metrics.rejected.labels(stream, requestError(error, request).code).inc()
     done()
   }
-}
-
-/** What is no event has no subject: the tenant alone decides its partition. */
-function tenantKey (tenant: string): Buffer {
-  return Buffer.from(`${tenant.length}:${tenant}`)
 }
 
 /** What came, as whoever looks at the dead letter needs it. */

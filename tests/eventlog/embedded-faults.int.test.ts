@@ -115,6 +115,19 @@ test('a full log refuses appends as unavailable, stores no part of them, and goe
   })
 })
 
+test('a full log that nobody appends to any more is ready again after retention', async () => {
+  let now = Date.now()
+  const filling = open({ now: () => now, retentionMs: DAY_MS })
+  const topic = await newTopic(filling)
+  await filling.append(topic, [record('k', 'x'.repeat(1000))])
+  const log = open({ now: () => now, retentionIntervalMs: 0, retentionMs: DAY_MS, bytesMax: 900 })
+  await expect(log.checkAppend(topic)).rejects.toMatchObject({ cause: { code: 'log_full' } })
+  now += 2 * DAY_MS
+  await eventually('it is ready', DEADLINE_MS, async () => {
+    return await log.checkAppend(topic).then(() => true as const, () => undefined)
+  })
+})
+
 test('more waiting bytes than the bound are refused as unavailable', async () => {
   const log = open({ pendingBytesMax: 5000 })
   const topic = await newTopic(log)

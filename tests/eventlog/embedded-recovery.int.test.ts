@@ -137,6 +137,29 @@ test('a disk that is full in the middle of a write refuses it whole, and the nex
   expect(await readTopic(log)).toEqual(['0', '1'])
 })
 
+test('a disk that fails once while a head is brought up fails that append alone', async () => {
+  await appendAndClose(['0'])
+  const heads = join(directory, 'segments/heads')
+  await copyFile(heads, join(directory, 'behind'))
+  await appendAndClose(['1', '2'])
+  await copyFile(join(directory, 'behind'), heads)
+  let failures = 1
+  const openSegment: typeof SegmentFile.openToWrite = (...place) => {
+    const file = SegmentFile.openToWrite(...place)
+    const sync = file.sync.bind(file)
+    file.sync = () => {
+      if (failures-- > 0) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+      sync()
+    }
+    return file
+  }
+  const writer = new LogWriter(threadData(), { openSegment })
+  close.push(async () => await writer.close())
+  expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'EIO' } }])
+  expect(writer.append([requestOf('3')])).toMatchObject([{ bases: [3] }])
+  expect(await readTopic(open())).toEqual(['0', '1', '2', '3'])
+})
+
 test('a new segment that cannot be committed refuses the append, and loses nothing before it', async () => {
   await appendAndClose(['0'])
   let full = true

@@ -177,6 +177,23 @@ test('what was spooled by a clock that ran ahead is forwarded when the clock is 
   expect(log.stored).toEqual(['spooled early', 'spooled later'])
 })
 
+test('two processes that share a directory lose nothing of each other', async () => {
+  const log = new MoodyLog()
+  log.mood = 'away'
+  const [one, other] = [open(log), open(log)]
+  for (const spool of [one, other]) await expect(append(spool, 'unknown')).rejects.toThrow()
+  for (const value of ['1', '2', '3']) {
+    await append(one, `one ${value}`)
+    await append(other, `other ${value}`)
+  }
+  log.mood = 'up'
+  await Promise.all([drained(one), drained(other)])
+  expect(new Set(log.stored)).toEqual(new Set(['1', '2', '3'].flatMap((value) => {
+    return [`spooled one ${value}`, `spooled other ${value}`]
+  })))
+  expect(one.states()[0]).toMatchObject({ records: 0, bytes: 0 })
+})
+
 test('topics that cannot be created at the start are created before anything is forwarded', async () => {
   const log = new MoodyLog()
   log.mood = 'away'
