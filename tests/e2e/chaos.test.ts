@@ -9,7 +9,7 @@ import { installKafka } from '../support/kafka-broker.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 
 const EVENTS = 20_000
-const FAULT_INTERVAL_MS = 4_000
+const FAULT_INTERVAL_MS = 2_500
 const RUN_MS_MAX = 600_000
 
 describeOnEachLog('every kind of fault under load', (log) => {
