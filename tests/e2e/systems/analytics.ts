@@ -69,12 +69,15 @@ export function describeAnalytics (system: () => KeyedSystem): void {
       await system().stored()
       const letters = await system().millrace.sql<Record<'value' | 'detail' | 'state' | 'reason', string>>(
         `SELECT value, detail, state, reason FROM dead_letters
-         WHERE stream = 'analytics' AND position(value, 'marker=${tenant.id}') > 0 ORDER BY partition, offset`)
+         WHERE stream = 'analytics' AND position(value, 'marker=${tenant.id}') > 0`)
       expect(letters.map(({ reason, state }) => [reason, state]))
         .toEqual([...INVALID, 'body'].map(() => ['rejected_at_ingest', 'open']))
-      for (const [index, [query]] of INVALID.entries()) expect(letters[index]?.value).toContain(`POST /analytics?${query}&marker`)
+      const values = letters.map(({ value }) => value)
+      for (const [query] of INVALID) {
+        expect(values).toContainEqual(expect.stringContaining(`POST /analytics?${query}&marker`))
+      }
       for (const { detail } of letters) expect(detail).toMatch(/\w/)
-      expect(letters.at(-1)?.value).toContain(`a body of ${tenant.id}`)
+      expect(values).toContainEqual(expect.stringContaining(`a body of ${tenant.id}`))
       const counted = INVALID.map(([, code]) => code).concat('missing_field')
       const after = codes.map((code, index) => {
         return (before[index] ?? 0) + counted.filter((each) => each === code).length
