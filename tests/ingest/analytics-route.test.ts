@@ -77,7 +77,7 @@ describe('what is no analytics event', () => {
     expect([response.statusCode, response.body]).toEqual([204, ''])
     const [record] = ingest.log.records()
     // Where it names one user, that one's erasure finds it.
-    const users = [...url.matchAll(/&user=([^&]*)/g)].map((match) => decodeURIComponent(match[1] ?? ''))
+    const users = [...url.matchAll(/[?&]user=([^&]*)/g)].map((match) => decodeURIComponent(match[1] ?? ''))
     const subject = users.length === 1 && (users[0] ?? '').length <= 1024 ? users[0] : ''
     expect(record).toMatchObject({ key: Buffer.from(`4:acme${subject}`), timestampMs: ARRIVAL_MS })
     const detail = expect.stringMatching(/\w/)
