@@ -13,7 +13,7 @@ import type { Registry } from 'prom-client'
 import type { QueryApiConfig } from './config.ts'
 import type { QueryClient } from './query-client.ts'
 import type { ReaderOptions } from './readers.ts'
-import type { SharedReadLimits } from './shared-read.ts'
+import type { SharedReadLimits } from './read-sharing.ts'
 
 /** The body of a query is ignored, whatever it is; it is still read to its end. */
 const IGNORED_BODY_BYTES_MAX = 1024 * 1024

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static, TObject } from 'typebox'
-import type { SharedReadLimits } from './shared-read.ts'
+import type { SharedReadLimits } from './read-sharing.ts'
 
 /** Settings of the query API, keyed by environment variable. */
 export const queryApiSettings = {

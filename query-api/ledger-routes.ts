@@ -1,4 +1,4 @@
-import { SharedRead } from './shared-read.ts'
+import { SharedRead } from './read-sharing.ts'
 import { imbalanceGauge } from './ledger/imbalance-gauge.ts'
 import { readLedger } from './ledger/read-ledger.ts'
 import { registerLedger } from './routes/ledger.ts'

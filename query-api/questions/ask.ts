@@ -1,5 +1,5 @@
 import { MillraceError, formatTime } from '../../contract/index.ts'
-import { SharedRead } from '../shared-read.ts'
+import { SharedRead } from '../read-sharing.ts'
 import { RowBound } from './row-bound.ts'
 import { toCells } from './answer.ts'
 import { planQuestion } from './plan-question.ts'

@@ -7,7 +7,7 @@ import type { AggregatesAnswer } from '../queries/aggregates.ts'
 import type { AggregatesRequest } from '../parse-aggregates-request.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { TenantRequest } from '../readers.ts'
 
 export interface AggregatesOptions {

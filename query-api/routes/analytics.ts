@@ -7,7 +7,7 @@ import type { AnalyticsAnswer } from '../queries/analytics.ts'
 import type { AnalyticsRequest } from '../parse-analytics-request.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { TenantRequest } from '../readers.ts'
 
 export interface AnalyticsOptions {

@@ -11,7 +11,7 @@ import type { RawQuery } from '../../http/index.ts'
 import type { Report } from '../reports/report.ts'
 import type { ReportRead } from '../readers.ts'
 import type { ReportRequest } from '../parse-report-request.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 
 export interface AppReportsOptions {
   reports: SharedRead<ReportRead, object[]>

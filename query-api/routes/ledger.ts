@@ -3,7 +3,7 @@ import { LEDGER_OPERATION } from '../operations/ledger.ts'
 import { parseLedgerRequest } from '../ledger/parse-ledger-request.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { LedgerRequest } from '../ledger/parse-ledger-request.ts'
 import type { Ledger } from '../ledger/read-ledger.ts'
 

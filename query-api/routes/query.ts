@@ -14,7 +14,7 @@ import type { Cell } from '../questions/answer.ts'
 import type { Ask, Asked } from '../questions/ask.ts'
 import type { MediaType } from '../questions/media-type.ts'
 import type { QuestionInput } from '../questions/parse-question.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { Visibility } from '../visibility.ts'
 import type { Watermark } from '../questions/watermark.ts'
 

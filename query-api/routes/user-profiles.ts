@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Profile } from '../queries/profiles.ts'
 import type { ProfileRequest } from '../parse-profile-request.ts'
 import type { RawQuery } from '../../http/index.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { TenantRequest } from '../readers.ts'
 
 export interface UserProfilesOptions {

@@ -5,7 +5,7 @@ import { tenantOf } from '../../http/index.ts'
 import { VISITS_OPERATION } from '../operations/systems.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RawQuery } from '../../http/index.ts'
-import type { SharedRead } from '../shared-read.ts'
+import type { SharedRead } from '../read-sharing.ts'
 import type { TenantRequest } from '../readers.ts'
 import type { VisitsRequest } from '../parse-visits-request.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { MillraceError } from '../../contract/index.ts'
-import { SharedRead } from '../../query-api/shared-read.ts'
-import type { SharedReadLimits } from '../../query-api/shared-read.ts'
+import { SharedRead } from '../../query-api/read-sharing.ts'
+import type { SharedReadLimits } from '../../query-api/read-sharing.ts'
 
 interface Request {
   subject: string
