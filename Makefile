@@ -57,8 +57,8 @@ bench-reads: $(INSTALLED) k6 ## Measure GET /visits and GET /user/{id} while 1,0
 bench-batches: $(INSTALLED) ## Measure the highest rate of events in batches, against single ones
 	node loadtest/bench-batches.ts; status=$$?; node scripts/generate.ts; exit $$status
 
-bench-promises: $(INSTALLED) ## Measure what each promise of delivery costs; writes loadtest/results/promises.json
-	node loadtest/bench-promises.ts
+bench-promises: $(INSTALLED) ## Measure what each promise of delivery costs, in about 20 s; writes docs/delivery.md
+	node loadtest/bench-promises.ts; status=$$?; node scripts/generate.ts; exit $$status
 
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh

@@ -21,7 +21,7 @@ const mayImport = {
     'access', 'contract', 'clickhouse', 'dead-letters', 'erasure', 'eventlog', 'http', 'ingest', 'processors',
     'query-api', 'replay', 'tracker'
   ],
-  loadtest: ['contract', 'eventlog', 'processors', 'query-api']
+  loadtest: ['contract', 'erasure', 'eventlog', 'processors', 'query-api']
 }
 const folders = Object.keys(mayImport)
 

@@ -48,6 +48,13 @@ export const batchesSettings = {
   ...common
 }
 
+export const promisesSettings = {
+  BENCH_PROMISE_RECORDS: Type.Integer({ default: 50_000, minimum: 1_000, description: 'Records of each round.' }),
+  BENCH_ROUNDS: benchSettings.BENCH_ROUNDS,
+  BENCH_RESULTS_DIR,
+  BENCH_DATA_DIR
+}
+
 export const demoSettings = {
   DEMO_RATE: Type.Integer({ default: 1_000, minimum: 1, maximum: 100_000, description: 'Events a second.' }),
   DEMO_SECONDS: Type.Optional(Type.Integer({ minimum: 1, description: 'Stop after so long; without it, on Ctrl-C.' })),

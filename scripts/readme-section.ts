@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { roles } from '../cli/index.ts'
+import { promisesSection } from '../loadtest/promises-section.ts'
 import { settingsReference } from './settings-reference.ts'
+import type { PromisesResult } from '../loadtest/promises-section.ts'
 
 const RESULTS = new URL('../loadtest/results/', import.meta.url)
 
@@ -9,12 +11,18 @@ export function withGenerated (readme: string): string {
   return withSection(withSection(readme, 'settings', settingsReference(roles)), 'figures', figures())
 }
 
-function withSection (readme: string, name: string, content: string): string {
+/** docs/delivery.md with what the promises cost, as measured last. Throws where it has no place for it. */
+export function withPromises (delivery: string): string {
+  const result = JSON.parse(readFileSync(new URL('promises.json', RESULTS), 'utf8')) as PromisesResult
+  return withSection(delivery, 'promises', promisesSection(result))
+}
+
+function withSection (page: string, name: string, content: string): string {
   const head = `<!-- ${name}: written by \`make generate\` -->`
-  const start = readme.indexOf(head)
-  const end = readme.indexOf(`<!-- end of ${name} -->`)
-  if (start < 0 || end < start) throw new Error(`README.md has no section for the ${name}`)
-  return `${readme.slice(0, start + head.length)}\n\n${content}\n${readme.slice(end)}`
+  const start = page.indexOf(head)
+  const end = page.indexOf(`<!-- end of ${name} -->`)
+  if (start < 0 || end < start) throw new Error(`A page has no section for the ${name}`)
+  return `${page.slice(0, start + head.length)}\n\n${content}\n${page.slice(end)}`
 }
 
 /** Targets and measurements of the newest result of each bench, misses included. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Type } from 'typebox'
 import { SettingsError, describeSettings, loadSettings } from '../../cli/settings.ts'
 import { roles } from '../../cli/index.ts'
-import { withGenerated } from '../../scripts/readme-section.ts'
+import { withGenerated, withPromises } from '../../scripts/readme-section.ts'
 
 const settings = {
   PORT: Type.Integer({ default: 8080, minimum: 1, description: 'Where to listen.' }),
@@ -50,4 +50,9 @@ describe.each(roles.map((role) => [role.name, role] as const))('%s', (_name, rol
 test('the README has the variables of every role as declared, and the newest figures as measured', () => {
   const readme = readFileSync('README.md', 'utf8')
   expect(withGenerated(readme)).toBe(readme)
+})
+
+test('docs/delivery.md has what the promises cost as measured last', () => {
+  const page = readFileSync('docs/delivery.md', 'utf8')
+  expect(withPromises(page)).toBe(page)
 })
