@@ -35,9 +35,24 @@ export interface BookedMinute extends BookedCounts {
 /** The last row of a page: the next one begins after it. */
 export type LedgerCursor = Pick<BookedMinute, 'minute_s' | 'stream' | 'partition'>
 
+const BELOW_COMMITTED =
+  'first_offset < transform(concat(stream, \'-\', toString(partition)), {keys:Array(String)}, ' +
+  '{committed:Array(UInt64)}, toUInt64(0))'
+
+/** First and last batch of each partition that arrived in range or beside it. */
+const SPAN = `
+      SELECT stream, partition, min(first_offset) AS span_first, max(first_offset) AS span_last
+      FROM batches
+      WHERE stream IN {streams:Array(String)}
+        AND ${BELOW_COMMITTED}
+        AND last_received_at >= fromUnixTimestamp64Milli({near_from_ms:Int64}, 'UTC')
+        AND first_received_at < fromUnixTimestamp64Milli({near_to_ms:Int64}, 'UTC')
+      GROUP BY stream, partition`.trim()
+
 /**
  * Every batch in range with its gap, its overlap and its miscount. The batches beside the range are looked at
- * as well, so that a neighbour that arrived in another minute is no gap.
+ * as well, so that a neighbour that arrived in another minute is no gap; and what lies before all of these,
+ * however long ago, so that a batch that a quiet stream lost is one.
  */
 const CHECKED_BATCHES = `
   SELECT
@@ -51,16 +66,21 @@ const CHECKED_BATCHES = `
       toStartOfMinute(first_received_at) AS minute,
       last_offset + 1 - first_offset AS length,
       stored + dead_lettered + duplicates + erased AS counted,
-      row_number() OVER (PARTITION BY stream, partition ORDER BY first_offset, last_offset) = 1 AS begins,
-      max(last_offset + 1) OVER (
+      greatest(earlier_covered, max(last_offset + 1) OVER (
         PARTITION BY stream, partition ORDER BY first_offset, last_offset
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-      ) AS covered
+      )) AS covered,
+      covered = 0 AS begins
     FROM batches
-    WHERE stream IN {streams:Array(String)}
-      AND first_offset < transform(concat(stream, '-', toString(partition)), {keys:Array(String)}, {committed:Array(UInt64)}, toUInt64(0))
-      AND last_received_at >= fromUnixTimestamp64Milli({near_from_ms:Int64}, 'UTC')
-      AND first_received_at < fromUnixTimestamp64Milli({near_to_ms:Int64}, 'UTC')
+    INNER JOIN (${SPAN}) AS span USING (stream, partition)
+    LEFT JOIN (
+      SELECT stream, partition, max(last_offset + 1) AS earlier_covered
+      FROM batches
+      INNER JOIN (${SPAN}) AS span USING (stream, partition)
+      WHERE stream IN {streams:Array(String)} AND first_offset < span_first
+      GROUP BY stream, partition
+    ) AS earlier USING (stream, partition)
+    WHERE stream IN {streams:Array(String)} AND first_offset BETWEEN span_first AND span_last
   )
   WHERE minute >= toDateTime({from_s:UInt32}, 'UTC')
     AND minute < toDateTime({to_s:UInt32}, 'UTC')`.trim()
@@ -146,7 +166,7 @@ export function bookedReachQuery (positions: readonly LogPosition[]): Query {
 SELECT stream, partition, min(first_offset) AS from_n, max(last_offset) + 1 AS to_n
 FROM batches
 WHERE stream IN {streams:Array(String)}
-  AND first_offset < transform(concat(stream, '-', toString(partition)), {keys:Array(String)}, {committed:Array(UInt64)}, toUInt64(0))
+  AND ${BELOW_COMMITTED}
 GROUP BY stream, partition`.trimStart(),
     params: positionParams(positions)
   }

@@ -1,17 +1,17 @@
 /**
  * Counting again what the tables hold, against what the batches say. A table that knows positions in the log
- * is held to each batch; a rollup, which knows none, is held to the raw table, day of arrival by day.
+ * is held to each batch; a rollup, which knows none, is held to the raw table (rollup-queries.ts).
  *
  * Rows beyond the committed offset are in flight: no table has to hold them, and any may.
  */
 import type { Query } from '../query-client.ts'
-import type { Row, Stream } from '../../contract/index.ts'
+import type { Row } from '../../contract/index.ts'
 import type { TimeRange } from '../parse-time-range.ts'
 import type { LedgerFault } from './balance.ts'
 import type { LogPosition } from './log-positions.ts'
 
 /** Faults of one table in one answer. */
-const FAULTS_MAX = 20
+export const FAULTS_MAX = 20
 
 /** A table that knows positions, and the column of `batches` that says how many rows it has of each. */
 export interface CountedTable {
@@ -34,26 +34,37 @@ export interface RecountRange {
  * Positions and arrivals of the rows that a table holds, or held until an erasure masked them. The one place
  * that says where a table's rows are found again.
  */
-function positionsOf ({ name, booked }: CountedTable): string {
-  const [partition, offset, ofStream] = booked === 'stored'
-    ? ['_partition', '_offset', '1']
-    : ['partition', 'offset', 'stream = {stream:String}']
-  const erased = `SELECT partition, offset, received_at FROM erased_positions FINAL
-WHERE table = '${name}' AND ${ofStream}`
-  // A position is written down before the row is masked: what is still there is not counted twice.
+function positionsOf (table: CountedTable): string {
+  const { partition, offset, ofStream } = columnsOf(table)
   return `
-SELECT ${partition} AS partition, ${offset} AS offset, received_at FROM ${name} WHERE ${ofStream}
+SELECT ${partition} AS partition, ${offset} AS offset, received_at FROM ${table.name} WHERE ${ofStream}
 UNION ALL
-${erased} AND (partition, offset, received_at) NOT IN (
-  SELECT ${partition}, ${offset}, received_at FROM ${name}
-  WHERE (${partition}, ${offset}, received_at) IN (${erased})
+SELECT partition, offset, received_at ${erasedRows(table)}`
+}
+
+/** From where and which: the positions of rows that an erasure took out of a table. */
+export function erasedRows (table: Pick<CountedTable, 'name' | 'booked'>): string {
+  const { partition, offset, ofStream } = columnsOf(table)
+  const erased = `FROM erased_positions FINAL
+WHERE table = '${table.name}' AND ${ofStream}`
+  // A position is written down before the row is masked: what is still there is not counted twice.
+  return `${erased} AND (partition, offset, received_at) NOT IN (
+  SELECT ${partition}, ${offset}, received_at FROM ${table.name}
+  WHERE (${partition}, ${offset}, received_at) IN (SELECT partition, offset, received_at ${erased})
 )`
+}
+
+function columnsOf ({ booked }: Pick<CountedTable, 'booked'>) {
+  return booked === 'stored'
+    ? { partition: '_partition', offset: '_offset', ofStream: '1' }
+    : { partition: 'partition', offset: 'offset', ofStream: 'stream = {stream:String}' }
 }
 
 /**
  * The batches in range of which a table holds more or fewer rows than they say, and runs of rows that are in
  * no batch. A row belongs to the last batch that begins at or before its offset; those of a batch in range
- * may have arrived after the range, so the rows are read up to the last arrival.
+ * may have arrived after the range, so the rows are read up to the last arrival. Where there are as many rows
+ * as there should be, each offset counts once: one that is there twice does not stand in for one that is not.
  */
 export function recountQuery (table: CountedTable, { positions, timeRange }: RecountRange): Query {
   return {
@@ -67,25 +78,27 @@ SELECT
   max(run_last) AS last_n,
   min(run_minute_s) AS minute_s,
   sum(expected) AS expected_n,
-  sum(found) AS found_n
+  if(sum(found) = expected_n, sum(offsets), sum(found)) AS found_n
 FROM (
   SELECT
     partition, true AS booked_run, first_offset AS run, first_offset AS run_first, last_offset AS run_last,
-    toUnixTimestamp(minute) AS run_minute_s, booked AS expected, toUInt64(0) AS found
+    toUnixTimestamp(minute) AS run_minute_s, booked AS expected, toUInt64(0) AS found, toUInt64(0) AS offsets
   FROM near
   WHERE in_range
   UNION ALL
   SELECT
     partition, true AS booked_run, first_offset AS run, any(first_offset) AS run_first,
     any(last_offset) AS run_last,
-    any(toUnixTimestamp(minute)) AS run_minute_s, toUInt64(0) AS expected, count() AS found
+    any(toUnixTimestamp(minute)) AS run_minute_s, toUInt64(0) AS expected, count() AS found,
+    groupBitmap(toUInt32(offset - first_offset)) AS offsets
   FROM placed
   WHERE inside AND in_range
   GROUP BY partition, first_offset
   UNION ALL
   SELECT
     partition, false AS booked_run, last_offset AS run, min(offset) AS run_first, max(offset) AS run_last,
-    min(toUnixTimestamp(toStartOfMinute(received_at))) AS run_minute_s, toUInt64(0) AS expected, count() AS found
+    min(toUnixTimestamp(toStartOfMinute(received_at))) AS run_minute_s, toUInt64(0) AS expected, count() AS found,
+    toUInt64(0) AS offsets
   FROM placed
   WHERE NOT inside AND received_at < toDateTime({to_s:UInt32}, 'UTC')
   GROUP BY partition, last_offset
@@ -152,107 +165,13 @@ export function toRecountFaults (table: CountedTable, rows: readonly Row[]): Led
   }))
 }
 
-/** What a rollup counts in every day of arrival that the range touches. */
-export function rollupDaysQuery (table: string, timeRange: TimeRange): Query {
-  return {
-    name: 'ledger_rollup',
-    sql: `
-SELECT toString(received_date) AS day, sum(count) AS found_n
-FROM ${table}
-WHERE received_date >= toDate(toDateTime({from_s:UInt32}, 'UTC'), 'UTC')
-  AND received_date <= toDate(toDateTime({to_s:UInt32} - 1, 'UTC'), 'UTC')
-GROUP BY day`.trimStart(),
-    params: { ...secondsOf(timeRange) }
-  }
-}
-
-/**
- * How many rows arrived on each of these days, by the raw table: at least those below the committed offset,
- * which had reached the rollup when it was asked; at most all that are there now.
- */
-export function arrivalsQuery (table: CountedTable, { positions, timeRange }: RecountRange): Query {
-  return {
-    name: 'ledger_arrivals',
-    sql: `
-SELECT
-  toString(toDate(received_at, 'UTC')) AS day,
-  countIf(offset < transform(partition, {partitions:Array(UInt32)}, {committed:Array(UInt64)}, toUInt64(0))) AS least_n,
-  count() AS most_n
-FROM (${positionsOf(table)})
-WHERE received_at >= toStartOfDay(toDateTime({from_s:UInt32}, 'UTC'))
-  AND received_at < toStartOfDay(toDateTime({to_s:UInt32} - 1, 'UTC')) + INTERVAL 1 DAY
-GROUP BY day`.trimStart(),
-    params: { ...partitionParams(positions), ...secondsOf(timeRange) }
-  }
-}
-
-/** On a day whose sums differ: the minutes of event time that differ. */
-export function rollupMinutesQuery (stream: Stream, rollup: string, day: string): Query {
-  return {
-    name: 'ledger_rollup_minutes',
-    sql: `
-SELECT minute_s, sum(expected) AS expected_n, sum(found) AS found_n
-FROM (
-  SELECT
-    toUnixTimestamp(toStartOfMinute(${stream.eventTime})) AS minute_s,
-    count() AS expected,
-    toUInt64(0) AS found
-  FROM ${stream.tables.raw}
-  WHERE toDate(received_at, 'UTC') = toDate({day:String})
-  GROUP BY minute_s
-  UNION ALL
-  SELECT toUnixTimestamp(minute) AS minute_s, toUInt64(0) AS expected, sum(count) AS found
-  FROM ${rollup}
-  WHERE received_date = toDate({day:String})
-  GROUP BY minute_s
-)
-GROUP BY minute_s
-HAVING expected_n != found_n
-ORDER BY minute_s
-LIMIT {limit:UInt32}`.trimStart(),
-    params: { day, limit: FAULTS_MAX }
-  }
-}
-
-export interface RollupDay {
-  day: string
-  least: number
-  most: number
-  found: number
-}
-
-/** The days of which a rollup counts what the raw table cannot hold. */
-export function differingDays (rollup: readonly Row[], arrivals: readonly Row[]): RollupDay[] {
-  const found = new Map(rollup.map((row) => [String(row['day']), Number(row['found_n'])]))
-  const held = new Map(arrivals.map((row) => {
-    return [String(row['day']), { least: Number(row['least_n']), most: Number(row['most_n']) }]
-  }))
-  return [...new Set([...found.keys(), ...held.keys()])].toSorted()
-    .map((day) => ({ day, ...held.get(day) ?? { least: 0, most: 0 }, found: found.get(day) ?? 0 }))
-    .filter(({ least, most, found }) => found < least || found > most)
-}
-
-export function toRollupFaults (stream: string, table: string, rows: readonly Row[]): LedgerFault[] {
-  return rows.map((row) => ({
-    kind: 'recount',
-    table,
-    stream,
-    partition: null,
-    minute_s: Number(row['minute_s']),
-    first_offset: null,
-    last_offset: null,
-    expected: Number(row['expected_n']),
-    found: Number(row['found_n'])
-  }))
-}
-
-function partitionParams (positions: readonly LogPosition[]) {
+export function partitionParams (positions: readonly LogPosition[]) {
   return {
     partitions: positions.map(({ partition }) => partition),
     committed: positions.map(({ committed }) => committed)
   }
 }
 
-function secondsOf ({ fromMs, toMs }: TimeRange) {
+export function secondsOf ({ fromMs, toMs }: TimeRange) {
   return { from_s: fromMs / 1000, to_s: toMs / 1000 }
 }

@@ -1,14 +1,15 @@
+import { recountQuery, toRecountFaults } from './recount-queries.ts'
 import {
-  arrivalsQuery, differingDays, recountQuery, rollupDaysQuery, rollupMinutesQuery, toRecountFaults,
-  toRollupFaults
-} from './recount-queries.ts'
+  differingDays, rawHoursQuery, rollupBucketsQuery, rollupHoursQuery, rollupsOf, toRollupFaults
+} from './rollup-queries.ts'
 import { DAY_MS } from '../parse-window.ts'
 import type { Stream } from '../../contract/index.ts'
 import type { QueryClient } from '../query-client.ts'
 import type { RetentionDays } from '../questions/catalogue.ts'
 import type { TimeRange } from '../parse-time-range.ts'
 import type { LedgerFault } from './balance.ts'
-import type { CountedTable, RecountRange, RollupDay } from './recount-queries.ts'
+import type { CountedTable, RecountRange } from './recount-queries.ts'
+import type { DifferingDay, Rollup } from './rollup-queries.ts'
 
 const MINUTE_MS = 60_000
 /** A difference that is still there when it is looked at again is none of a batch that was being inserted. */
@@ -45,10 +46,10 @@ export async function recountStream (
     recount.faults.push(...toRecountFaults(table, await options.client.query(query, options.signal)))
     recount.tables.push({ table: table.name, stream: stream.name, from: new Date(kept.fromMs).toISOString() })
   }
-  const rollup = await recountRollup(stream, range, options)
-  if (rollup !== undefined) {
-    recount.faults.push(...rollup.faults)
-    recount.tables.push(...rollup.tables)
+  for (const rollup of rollupsOf(stream)) {
+    const { tables, faults } = await recountRollup(stream, rollup, range, options)
+    recount.faults.push(...faults)
+    recount.tables.push(...tables)
   }
   return recount
 }
@@ -66,37 +67,35 @@ function countedTables (stream: Stream, retentionDays: RetentionDays): CountedTa
   ]
 }
 
-/** The rollup against the raw table, in whole days, as far as that one reaches back. */
+/** A rollup against the raw table, in whole days, as far as that one reaches back. */
 async function recountRollup (
-  stream: Stream, { positions, timeRange }: RecountRange, options: RecountOptions
-): Promise<Recount | undefined> {
+  stream: Stream, rollup: Rollup, { positions, timeRange }: RecountRange, options: RecountOptions
+): Promise<Recount> {
   const { client, signal, retentionDays, nowMs } = options
-  const rollup = stream.tables.byMinute
-  const [raw] = countedTables(stream, retentionDays)
-  if (rollup === undefined || raw === undefined) return undefined
+  const [raw] = countedTables(stream, retentionDays) as [CountedTable]
   // A day that has begun to expire would not be whole.
   const kept = keptPart(wholeDays(timeRange), raw.retentionDays - 1, nowMs)
-  if (kept === undefined) return undefined
+  if (kept === undefined) return { tables: [], faults: [] }
   const range = { positions, timeRange: wholeDays(kept) }
-  let days = await differingRollupDays(rollup, raw, range, options)
+  let days = await differingRollupDays(stream, rollup, range, options)
   for (let look = 1; look < ROLLUP_LOOKS && days.length > 0; look++) {
-    days = await differingRollupDays(rollup, raw, range, options)
+    days = await differingRollupDays(stream, rollup, range, options)
   }
   const faults: LedgerFault[] = []
-  for (const { day } of days) {
-    const rows = await client.query(rollupMinutesQuery(stream, rollup, day), signal)
+  for (const day of days) {
+    const rows = await client.query(rollupBucketsQuery(stream, rollup, day), signal)
     faults.push(...toRollupFaults(stream.name, rollup, rows))
   }
   const from = new Date(range.timeRange.fromMs).toISOString()
-  return { tables: [{ table: rollup, stream: stream.name, from }], faults }
+  return { tables: [{ table: rollup.name, stream: stream.name, from }], faults }
 }
 
-/** The rollup is asked first: what it counts then is in the raw table when that is asked. */
+/** The rollup is asked first: what it holds then is in the raw table when that is asked. */
 async function differingRollupDays (
-  rollup: string, raw: CountedTable, range: RecountRange, { client, signal }: RecountOptions
-): Promise<RollupDay[]> {
-  const found = await client.query(rollupDaysQuery(rollup, range.timeRange), signal)
-  return differingDays(found, await client.query(arrivalsQuery(raw, range), signal))
+  stream: Stream, rollup: Rollup, range: RecountRange, { client, signal }: RecountOptions
+): Promise<DifferingDay[]> {
+  const found = await client.query(rollupHoursQuery(stream, rollup, range.timeRange), signal)
+  return differingDays(found, await client.query(rawHoursQuery(stream, rollup, range), signal))
 }
 
 /** The part of a range that a table still holds, in whole minutes. */

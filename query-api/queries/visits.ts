@@ -12,8 +12,6 @@ import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
 /** Counts in one answer: 20 MB of text, of which a default window by minute needs 1,440 a page. */
 export const VISITS_COUNTS_MAX = 500_000
 
-/** Only this question is answered from it; its rows are those of the stream's rollup by minute, added up. */
-const VISITS_BY_HOUR = 'visits_by_hour'
 const MINUTE_S = 60
 const HOUR_S = 3600
 
@@ -121,7 +119,7 @@ function wholeUnits (
 function rollupCounts (unit: 'minute' | 'hour', bucket: string, condition = ''): string {
   return `
     SELECT pageUrl, toUnixTimestamp(${bucket}) AS bucket_s, sum(count) AS visit_count
-    FROM ${unit === 'hour' ? VISITS_BY_HOUR : visits.tables.byMinute}
+    FROM ${unit === 'hour' ? visits.tables.byHour : visits.tables.byMinute}
     WHERE tenant = {tenant:String}
       AND ${unit} >= toDateTime({${unit}s_from_s:Int64}, 'UTC')
       AND ${unit} < toDateTime({${unit}s_to_s:Int64}, 'UTC')${condition}

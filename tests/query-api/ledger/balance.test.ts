@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as fc from 'fast-check'
 import { NOTHING_BOOKED, balanceOf, edgeFaults, edgeGaps } from '../../../query-api/ledger/balance.ts'
-import { differingDays } from '../../../query-api/ledger/recount-queries.ts'
 
 const POSITION = { stream: 's', partition: 0, begin: 0, committed: 10, end: 12 }
 const booked = (stored: number) => ({ ...NOTHING_BOOKED, accepted: stored, stored })
@@ -57,16 +56,4 @@ describe('the balance of a partition', () => {
       expect(faults.reduce((sum, { expected }) => sum + expected, 0)).toBe(named.length)
     }))
   })
-})
-
-test('a rollup may count what is being inserted, no less than what is committed and no more than what is there', () => {
-  const arrivals = [{ day: '2026-01-01', least_n: 5, most_n: 7 }, { day: '2026-01-02', least_n: 0, most_n: 3 }]
-  const differing = (found: Record<string, number>) => {
-    const rollup = Object.entries(found).map(([day, n]) => ({ day, found_n: n }))
-    return differingDays(rollup, arrivals).map(({ day }) => day)
-  }
-  expect(differing({ '2026-01-01': 5 })).toEqual([])
-  expect(differing({ '2026-01-01': 7, '2026-01-02': 3 })).toEqual([])
-  expect(differing({ '2026-01-01': 4, '2026-01-02': 4 })).toEqual(['2026-01-01', '2026-01-02'])
-  expect(differing({ '2026-01-01': 8, '2026-01-03': 1 })).toEqual(['2026-01-01', '2026-01-03'])
 })

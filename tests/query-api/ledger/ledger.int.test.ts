@@ -11,6 +11,7 @@ let clickHouse: TestClickHouse
 beforeAll(async () => { clickHouse = await startTestClickHouse() })
 afterAll(() => clickHouse.close())
 
+const HOUR_MS = 60 * MINUTE_MS
 const T0 = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 30 * MINUTE_MS
 const minuteText = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')
 const at = (committed: number, end = committed, partition = 0, begin = 0): LogPosition => {
@@ -61,7 +62,7 @@ test('the books balance by partition and minute, with what is in flight', async 
   expect(body.recounted.map(({ table }: any) => table)).toEqual([
     'user_tags', 'user_tags_by_cookie', 'dead_letters', 'user_tags_by_minute', 'page_views', 'page_views_by_user',
     'dead_letters', 'interactions', 'interactions_by_device', 'dead_letters', 'analytics', 'dead_letters', 'visits',
-    'dead_letters', 'visits_by_minute'
+    'dead_letters', 'visits_by_minute', 'visits_by_hour'
   ])
 })
 
@@ -165,6 +166,32 @@ test('a range shows its own minutes, and no gap where a neighbour arrived in ano
   expect(body.faults).toEqual([])
   expect(body.minutes).toHaveLength(1)
   expect((await get({ stream: 'visits' })).body).toMatchObject({ partitions: [], minutes: [], balanced: true })
+})
+
+test('a batch that a quiet stream lost is a gap, however long ago the one before it was', async () => {
+  const sparse: BookedBatch[] = [
+    { first: 0, last: 9, arrivedMs: T0 - 40 * HOUR_MS },
+    { first: 10, last: 14, arrivedMs: T0 - 20 * HOUR_MS },
+    { first: 15, last: 19, arrivedMs: T0 }
+  ]
+  const { database, get } = await start(sparse, [at(20)])
+  const from = minuteText(T0 - MINUTE_MS)
+  expect((await get({ from, recount: 'true' })).body.faults).toEqual([])
+  await command(database, 'DELETE FROM batches WHERE first_offset = 10')
+  const { body } = await get({ from })
+  expect(body.faults).toMatchObject([{ kind: 'gap', table: 'batches', minute: minuteText(T0), first_offset: 10, last_offset: 14 }])
+  expect(body.totals).toMatchObject({ accepted: 10, stored: 5, balance: 5, imbalance: 5 })
+})
+
+test('a batch that a clock gave another day is no gap between those beside it', async () => {
+  const { get } = await start([
+    { first: 0, last: 9, arrivedMs: T0 },
+    { first: 10, last: 14, arrivedMs: T0 - 48 * HOUR_MS },
+    { first: 15, last: 19, arrivedMs: T0 }
+  ], [at(20)])
+  const { body } = await get({ from: minuteText(T0 - MINUTE_MS) })
+  expect(body.faults).toEqual([])
+  expect(body.totals).toMatchObject({ stored: 15, balance: 0 })
 })
 
 test.each([

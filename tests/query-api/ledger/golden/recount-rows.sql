@@ -46,25 +46,27 @@ SELECT
   max(run_last) AS last_n,
   min(run_minute_s) AS minute_s,
   sum(expected) AS expected_n,
-  sum(found) AS found_n
+  if(sum(found) = expected_n, sum(offsets), sum(found)) AS found_n
 FROM (
   SELECT
     partition, true AS booked_run, first_offset AS run, first_offset AS run_first, last_offset AS run_last,
-    toUnixTimestamp(minute) AS run_minute_s, booked AS expected, toUInt64(0) AS found
+    toUnixTimestamp(minute) AS run_minute_s, booked AS expected, toUInt64(0) AS found, toUInt64(0) AS offsets
   FROM near
   WHERE in_range
   UNION ALL
   SELECT
     partition, true AS booked_run, first_offset AS run, any(first_offset) AS run_first,
     any(last_offset) AS run_last,
-    any(toUnixTimestamp(minute)) AS run_minute_s, toUInt64(0) AS expected, count() AS found
+    any(toUnixTimestamp(minute)) AS run_minute_s, toUInt64(0) AS expected, count() AS found,
+    groupBitmap(toUInt32(offset - first_offset)) AS offsets
   FROM placed
   WHERE inside AND in_range
   GROUP BY partition, first_offset
   UNION ALL
   SELECT
     partition, false AS booked_run, last_offset AS run, min(offset) AS run_first, max(offset) AS run_last,
-    min(toUnixTimestamp(toStartOfMinute(received_at))) AS run_minute_s, toUInt64(0) AS expected, count() AS found
+    min(toUnixTimestamp(toStartOfMinute(received_at))) AS run_minute_s, toUInt64(0) AS expected, count() AS found,
+    toUInt64(0) AS offsets
   FROM placed
   WHERE NOT inside AND received_at < toDateTime({to_s:UInt32}, 'UTC')
   GROUP BY partition, last_offset

@@ -1,16 +1,23 @@
 SELECT
   toString(toDate(received_at, 'UTC')) AS day,
+  hour,
   countIf(offset < transform(partition, {partitions:Array(UInt32)}, {committed:Array(UInt64)}, toUInt64(0))) AS least_n,
-  count() AS most_n
+  count() AS most_n,
+  toString(sum(row_check)) AS check
 FROM (
-SELECT _partition AS partition, _offset AS offset, received_at FROM user_tags WHERE 1
+SELECT
+  _partition AS partition, _offset AS offset, received_at, toInt8(toHour(time)) AS hour,
+  cityHash64(toUnixTimestamp(toStartOfMinute(time)), tenant, action, origin, brand_id, category_id) + cityHash64('price', toUnixTimestamp(toStartOfMinute(time)), tenant, action, origin, brand_id, category_id) * toUInt64(toInt64(price)) AS row_check
+FROM user_tags
 UNION ALL
-SELECT partition, offset, received_at FROM erased_positions FINAL
+SELECT partition, offset, received_at, toInt8(-1) AS hour, toUInt64(0) AS row_check
+FROM erased_positions FINAL
 WHERE table = 'user_tags' AND 1 AND (partition, offset, received_at) NOT IN (
   SELECT _partition, _offset, received_at FROM user_tags
   WHERE (_partition, _offset, received_at) IN (SELECT partition, offset, received_at FROM erased_positions FINAL
 WHERE table = 'user_tags' AND 1)
-))
+)
+)
 WHERE received_at >= toStartOfDay(toDateTime({from_s:UInt32}, 'UTC'))
   AND received_at < toStartOfDay(toDateTime({to_s:UInt32} - 1, 'UTC')) + INTERVAL 1 DAY
-GROUP BY day
+GROUP BY day, hour
