@@ -37,6 +37,9 @@ export type Limits = Required<Omit<KafkaSettings, 'brokers' | 'clientId' | 'ssl'
   log: KafkaLogger
 }
 
+/** Below the 1 MiB that a broker takes by default, by more than the 1 KiB of `recordBytesMax`. */
+export const RECORD_BYTES_MAX = 1_000_000
+
 const NO_LOG: KafkaLogger = { debug: () => {}, warn: () => {} }
 
 /** The settings with every default filled in. */
@@ -46,7 +49,7 @@ export function toLimits (settings: KafkaSettings): Limits {
     rebalanceTimeoutMs: settings.rebalanceTimeoutMs ?? 30_000,
     appendMsMax: settings.appendMsMax ?? 3000,
     requestMsMax: settings.requestMsMax ?? 2000,
-    recordBytesMax: settings.recordBytesMax ?? 1_000_000,
+    recordBytesMax: settings.recordBytesMax ?? RECORD_BYTES_MAX,
     compression: settings.compression ?? 'none',
     log: settings.log ?? NO_LOG
   }

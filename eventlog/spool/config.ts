@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Type } from 'typebox'
+import { RECORD_BYTES_MAX } from '../kafka/settings.ts'
 import { spoolPath } from './spool-store.ts'
 import type { Static, TObject } from 'typebox'
 import type { eventLogSettings } from '../config.ts'
@@ -22,6 +23,8 @@ export const spoolSettings = {
 export interface SpoolConfig {
   directory: string
   bytesMax: number
+  /** Key and value of one record, as the log takes it. */
+  recordBytesMax: number
   awayAfterMs: number
 }
 
@@ -37,5 +40,7 @@ export function spoolConfig (
   const directory = join(DATA_DIR, 'spool')
   // What an earlier process left is forwarded even if no more is to be taken.
   if (SPOOL_BYTES_MAX === 0 && !existsSync(spoolPath(directory))) return undefined
-  return { directory, bytesMax: SPOOL_BYTES_MAX, awayAfterMs: SPOOL_AFTER_MS }
+  return {
+    directory, bytesMax: SPOOL_BYTES_MAX, recordBytesMax: RECORD_BYTES_MAX, awayAfterMs: SPOOL_AFTER_MS
+  }
 }

@@ -18,4 +18,6 @@ export function registerSpoolMetrics (registry: Registry, spool: Pick<SpoolingLo
   show('millrace_spooling', '1 while events go to the spool instead of the log.', (state) => Number(state.spooling))
   show('millrace_spool_forwarded_records', 'Events that this process forwarded from the spool to the log.',
     (state) => state.forwarded)
+  show('millrace_spool_refused_records', 'Spooled events that the brokers found too large: each is a dead letter.',
+    (state) => state.refused)
 }

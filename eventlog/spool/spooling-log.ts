@@ -12,7 +12,8 @@
  * go to the spool, until the spool has been forwarded to its end.
  */
 import pRetry from 'p-retry'
-import { LogUnavailableError } from '../event-log.ts'
+import { LogUnavailableError, RecordTooLargeError } from '../event-log.ts'
+import { keepRefused } from './refused-record.ts'
 import { SpoolStore } from './spool-store.ts'
 import type { AppendRecord, EventLog, TopicSpec } from '../event-log.ts'
 import type { SpoolContent } from './spool-store.ts'
@@ -29,6 +30,8 @@ export interface SpoolOptions {
   directory: string
   /** Bytes on disk; when it is full, appends throw LogUnavailableError. */
   bytesMax: number
+  /** Key and value of one record; the log's own bound, which the spool has to keep while it is away. */
+  recordBytesMax: number
   /** An append that is not confirmed within this many milliseconds fails, and the broker counts as away. */
   awayAfterMs: number
   /** The same record with the mark that it was spooled. */
@@ -51,6 +54,8 @@ export interface SpoolState extends SpoolContent {
   spooling: boolean
   /** Records that were forwarded since the process began. */
   forwarded: number
+  /** Those of them that the log found too large. */
+  refused: number
 }
 
 interface Topic {
@@ -58,6 +63,7 @@ interface Topic {
   /** Puts that are not durable yet. */
   putting: Set<Promise<void>>
   forwarded: number
+  refused: number
   forwarding: Promise<void>
 }
 
@@ -109,8 +115,8 @@ export class SpoolingLog {
 
   /** Of every topic that was used. */
   states (): SpoolState[] {
-    return [...this.#topics].map(([topic, { spooling, forwarded }]) => {
-      return { topic, spooling, forwarded, ...this.#store.content(topic) }
+    return [...this.#topics].map(([topic, { spooling, forwarded, refused }]) => {
+      return { topic, spooling, forwarded, refused, ...this.#store.content(topic) }
     })
   }
 
@@ -124,7 +130,7 @@ export class SpoolingLog {
   #topic (name: string): Topic {
     let topic = this.#topics.get(name)
     if (topic === undefined) {
-      topic = { spooling: false, putting: new Set(), forwarded: 0, forwarding: Promise.resolve() }
+      topic = { spooling: false, putting: new Set(), forwarded: 0, refused: 0, forwarding: Promise.resolve() }
       this.#topics.set(name, topic)
     }
     return topic
@@ -150,7 +156,11 @@ export class SpoolingLog {
 
   async #spool (name: string, records: readonly AppendRecord[]): Promise<void> {
     const { putting } = this.#topic(name)
-    const put = this.#store.put(name, records.map((record) => this.#options.mark(name, record)))
+    const { mark, recordBytesMax } = this.#options
+    const marked = records.map((record) => mark(name, record))
+    const large = marked.find(({ key, value }) => key.length + value.length > recordBytesMax)
+    if (large !== undefined) throw new RecordTooLargeError(`A record of more than ${recordBytesMax} bytes`)
+    const put = this.#store.put(name, marked)
     putting.add(put)
     try {
       await put
@@ -181,7 +191,7 @@ export class SpoolingLog {
       const oldest = await this.#persist(name, async () => this.#store.oldest(name, bounds))
       if (oldest !== undefined) {
         const records = this.#notAhead(oldest.records)
-        await this.#persist(name, () => this.#log.append(name, records))
+        await this.#forwardRecords(name, records)
         await this.#persist(name, () => this.#store.remove(name, oldest.sequences))
         topic.forwarded += oldest.records.length
       } else if (topic.putting.size > 0) {
@@ -192,6 +202,39 @@ export class SpoolingLog {
     }
     topic.spooling = false
     this.#options.logger.info({ topic: name, forwarded: topic.forwarded }, 'events go to the log again')
+  }
+
+  /**
+   * Appends the records in order, those of a batch that the brokers find too large half by half. One record
+   * that they find too large alone would hold up the others for ever: it becomes a dead letter.
+   */
+  async #forwardRecords (name: string, records: readonly AppendRecord[]): Promise<void> {
+    const refusal = await this.#persist(name, () => this.#tryAppend(name, records))
+    if (refusal === undefined) return
+    const [first] = records as [AppendRecord]
+    if (records.length === 1) {
+      const { directory, logger } = this.#options
+      const deadLetter = await this.#persist(name, () => keepRefused(directory, name, first, refusal.message))
+      logger.warn({ topic: name, err: refusal }, 'the log refuses a spooled event: it becomes a dead letter')
+      await this.#persist(name, () => this.#log.append(name, [deadLetter]))
+      this.#topic(name).refused++
+      return
+    }
+    const middle = Math.ceil(records.length / 2)
+    await this.#forwardRecords(name, records.slice(0, middle))
+    await this.#forwardRecords(name, records.slice(middle))
+  }
+
+  /** What the log refused the records with; then it has stored none of them. */
+  async #tryAppend (
+    name: string, records: readonly AppendRecord[]
+  ): Promise<RecordTooLargeError | undefined> {
+    try {
+      await this.#log.append(name, records)
+    } catch (error) {
+      if (error instanceof RecordTooLargeError) return error
+      throw error
+    }
   }
 
   /**

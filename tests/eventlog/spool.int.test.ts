@@ -1,11 +1,12 @@
 /** A log with a spool, over a log double that is up, away or silent as the test says. */
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LogUnavailableError, SpoolingLog } from '../../eventlog/index.ts'
+import { decodeRejected } from '../../contract/index.ts'
+import { LogUnavailableError, RecordTooLargeError, SpoolingLog } from '../../eventlog/index.ts'
 import { until } from '../support/until.ts'
 import type { AppendRecord, SpoolOptions } from '../../eventlog/index.ts'
 
@@ -34,6 +35,8 @@ class MoodyLog {
   mood: Mood = 'up'
   /** Records from later than this are refused, as a broker does. */
   latestMs = Infinity
+  /** Appends of more are refused, as a broker does. */
+  bytesMax = Infinity
   readonly stored: string[] = []
 
   async createTopics (): Promise<void> { this.#answer() }
@@ -42,8 +45,10 @@ class MoodyLog {
   async append (_topic: string, records: readonly AppendRecord[]): Promise<never[]> {
     const { mood, latestMs } = this
     if (records.some(({ timestampMs }) => timestampMs > latestMs)) throw new LogUnavailableError('from the future')
+    const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
+    if (mood === 'up' && bytes > this.bytesMax) throw new RecordTooLargeError('too large')
     if (mood === 'silent') await delay(SILENT_MS)
-    else if (mood !== 'away') this.stored.push(...records.map(({ value }) => value.toString()))
+    else if (mood !== 'away') this.stored.push(...records.map(({ value }) => value.toString('latin1')))
     if (mood !== 'up') throw new LogUnavailableError(`the log is ${mood}`)
     return []
   }
@@ -58,6 +63,7 @@ function open (log: MoodyLog, options: Partial<SpoolOptions> = {}): SpoolingLog 
     log,
     directory,
     bytesMax: 1024 ** 2,
+    recordBytesMax: 100_000,
     awayAfterMs: 50,
     mark: (_topic, record) => ({ ...record, value: Buffer.concat([Buffer.from('spooled '), record.value]) }),
     now: () => 1,
@@ -85,7 +91,8 @@ test('while the log answers, appends go to it, unmarked', async () => {
   const spool = open(log)
   await append(spool, 'a', 'b')
   expect(log.stored).toEqual(['a', 'b'])
-  expect(spool.states()).toEqual([{ topic: TOPIC, spooling: false, forwarded: 0, records: 0, bytes: 0 }])
+  const nothing = { forwarded: 0, refused: 0, records: 0, bytes: 0 }
+  expect(spool.states()).toEqual([{ topic: TOPIC, spooling: false, ...nothing }])
 })
 
 test('what follows a failed append waits in the spool and reaches the log first, in its order', async () => {
@@ -192,6 +199,47 @@ test('two processes that share a directory lose nothing of each other', async ()
     return [`spooled one ${value}`, `spooled other ${value}`]
   })))
   expect(one.states()[0]).toMatchObject({ records: 0, bytes: 0 })
+})
+
+test('a batch that the brokers find too large is forwarded in parts, in its order', async () => {
+  const log = new MoodyLog()
+  log.bytesMax = 25
+  const spool = open(log)
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await append(spool, 'a', 'b', 'c')
+  await append(spool, 'd')
+  log.mood = 'up'
+  await drained(spool)
+  expect(log.stored).toEqual(['spooled a', 'spooled b', 'spooled c', 'spooled d'])
+  expect(spool.states()[0]).toMatchObject({ forwarded: 4, refused: 0 })
+})
+
+test('a record that the brokers find too large becomes a dead letter, keeps its bytes, and holds up nothing', async () => {
+  const log = new MoodyLog()
+  log.bytesMax = 20_000
+  const spool = open(log)
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  const large = 'x'.repeat(30_000)
+  await append(spool, 'a', large, 'b')
+  log.mood = 'up'
+  await drained(spool)
+  expect([log.stored[0], log.stored[2]]).toEqual(['spooled a', 'spooled b'])
+  const rejected = decodeRejected(Buffer.from(log.stored[1] as string, 'latin1'))
+  expect(rejected?.detail).toContain('too large')
+  const file = /refused\/\S+/.exec(rejected?.request ?? '')?.[0] as string
+  expect(await readFile(join(directory, file), 'utf8')).toBe(`spooled ${large}`)
+  expect(spool.states()[0]).toMatchObject({ forwarded: 3, refused: 1, spooling: false })
+})
+
+test('what the log would not take the spool does not take either', async () => {
+  const log = new MoodyLog()
+  const spool = open(log, { recordBytesMax: 100 })
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await expect(append(spool, 'a', 'x'.repeat(101))).rejects.toThrow(RecordTooLargeError)
+  expect(spool.states()[0]).toMatchObject({ records: 0 })
 })
 
 test('topics that cannot be created at the start are created before anything is forwarded', async () => {
