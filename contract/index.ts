@@ -10,7 +10,7 @@ export { readPath, toDateTime } from './row.ts'
 export type { RecordPosition, Row } from './row.ts'
 export { RegistryError, connectSchemaRegistry } from './schema-registry.ts'
 export type { SchemaRegistry } from './schema-registry.ts'
-export { defineStream, readSchema, recordKey } from './stream.ts'
+export { RETRY_EVENT_ID_PREFIX, defineStream, readSchema, recordKey } from './stream.ts'
 export type { Envelope, Stream } from './stream.ts'
 export { analytics, interactions, pageViews, streams, userTags, visits } from './streams/index.ts'
 export type {

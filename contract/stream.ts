@@ -115,6 +115,9 @@ function toRecord (eventTime: string, event: Row, envelope: Envelope): Row {
   }
 }
 
+/** What the event of a retried dead letter is named with, before the letter's id. */
+export const RETRY_EVENT_ID_PREFIX = 'dead-letter:'
+
 /**
  * The key of a subject's records in the log. The tenant's length comes first, so that no two pairs of tenant
  * and subject share a key.

@@ -1,4 +1,6 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, decodeRejected, formatTime } from '../contract/index.ts'
+import {
+  EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, RETRY_EVENT_ID_PREFIX, decodeRejected, formatTime
+} from '../contract/index.ts'
 import type { RecordDecoder, Rejected, Row, Stream } from '../contract/index.ts'
 
 /** `retrying`: an attempt began, and nobody knows whether its event reached the log. */
@@ -32,10 +34,8 @@ export interface DeadLetter extends DeadLetterHead {
 }
 
 /** What the event of a retried dead letter is named, so that it is stored once however often it is sent. */
-const EVENT_ID_PREFIX = 'dead-letter:'
-
 export function retryEventId ({ id }: Pick<DeadLetter, 'id'>): string {
-  return EVENT_ID_PREFIX + id
+  return RETRY_EVENT_ID_PREFIX + id
 }
 
 /** A letter's bytes, as far as they can be read today. */
@@ -77,8 +77,8 @@ export function describeLetter (
     value_base64: value.toString('base64'),
     event: event ?? null,
     event_id: eventId ?? null,
-    retry_of: typeof eventId === 'string' && eventId.startsWith(EVENT_ID_PREFIX)
-      ? eventId.slice(EVENT_ID_PREFIX.length)
+    retry_of: typeof eventId === 'string' && eventId.startsWith(RETRY_EVENT_ID_PREFIX)
+      ? eventId.slice(RETRY_EVENT_ID_PREFIX.length)
       : null,
     undecodable: fault ?? null,
     rejected_request: rejected?.request ?? null

@@ -2,10 +2,11 @@
  * Sends dead letters into the log once more. What it guarantees: a letter's event is stored at most once, and
  * a letter that is marked as retried has its event in the log.
  *
- * An attempt is noted before the append, and its place after it. The event is named after its letter, so of
- * two attempts in a row or at once the processors store one. Where an attempt was noted and its place was
- * not, nobody knows whether the event reached the log; it may be older than what the processors remember, so
- * it is looked for in the raw table before it is sent again.
+ * An attempt is noted before the append, and its place after it. The event is named after its letter and goes
+ * to the partition that the letter was in, so of attempts in a row or at once, by whatever process and for
+ * whatever subject, the owner of that partition stores the first. Where an attempt was noted and its place
+ * was not, nobody knows whether the event reached the log: it is looked for in the raw table before it is
+ * sent again, and then arrives when the first attempt did, so that it is not too late to be taken for a copy.
  */
 import { randomUUID } from 'node:crypto'
 import { MillraceError, createDecoder, createEncoder, streams } from '../contract/index.ts'
@@ -18,6 +19,11 @@ import type { DeadLetterStore, RetriedPlace } from './store.ts'
 
 /** Records of one append: letters are retried by hand, and far below what brokers take at once. */
 const APPEND_BYTES_MAX = 512 * 1024
+/**
+ * An attempt that is older has long been stored, or is not in the log; and a record that arrived long ago may
+ * be deleted by the log's retention before it is read.
+ */
+const ATTEMPT_AGE_MS_MAX = 86_400_000
 
 export interface RetrierOptions {
   store: DeadLetterStore
@@ -93,15 +99,17 @@ export class Retrier {
       return { id, refusal: new MillraceError('dead_letter_not_found', 'No dead letter has this id') }
     })
     const prepared: Prepared[] = []
+    // One instant, so that an attempt is not noted as later than its event arrives.
+    const atMs = this.#options.now()
     for (const letter of await this.#unsettled(letters, refusals)) {
       try {
-        prepared.push(await this.#prepare(letter, correction))
+        prepared.push(await this.#prepare(letter, correction, atMs))
       } catch (error) {
         if (!(error instanceof MillraceError) || error.status >= 500) throw error
         refusals.push({ id: letter.id, refusal: error })
       }
     }
-    const places = dryRun ? [] : await this.#send(prepared, correction !== undefined)
+    const places = dryRun ? [] : await this.#send(prepared, { atMs, corrected: correction !== undefined })
     const outcomes = prepared.map(({ letter, event }, index) => {
       return { id: letter.id, letter, event, place: places[index] }
     })
@@ -125,7 +133,7 @@ export class Retrier {
     return letters.filter(({ id }) => !settled.has(id))
   }
 
-  async #prepare (letter: DeadLetter, correction: unknown): Promise<Prepared> {
+  async #prepare (letter: DeadLetter, correction: unknown, atMs: number): Promise<Prepared> {
     const stream = streamOf(letter)
     const { tenant } = letter
     const envelope = { tenant, eventId: retryEventId(letter), eventIdOrigin: 'HEADER' as const }
@@ -137,7 +145,9 @@ export class Retrier {
       : { ...record, event_id: envelope.eventId, event_id_origin: envelope.eventIdOrigin, tenant }
     const value = (await this.#encoderOf(stream)).encode(named)
     const key = stream.recordKey(event, tenant)
-    return { letter, stream, event, record: { key, value, timestampMs: this.#options.now() } }
+    const { attemptedAtMs = atMs } = letter
+    const timestampMs = atMs - attemptedAtMs > ATTEMPT_AGE_MS_MAX ? atMs : attemptedAtMs
+    return { letter, stream, event, record: { key, value, timestampMs, partition: letter.partition } }
   }
 
   async #original (letter: DeadLetter): Promise<{ event: Row, record: Row }> {
@@ -147,12 +157,14 @@ export class Retrier {
   }
 
   /** The places of the events in the log, in the order of what was prepared. */
-  async #send (prepared: readonly Prepared[], corrected: boolean): Promise<RetriedPlace[]> {
+  async #send (
+    prepared: readonly Prepared[], { atMs, corrected }: { atMs: number, corrected: boolean }
+  ): Promise<RetriedPlace[]> {
     const places = new Map<string, RetriedPlace>()
     for (const chunk of chunksOf(prepared)) {
       const token = randomUUID()
       const ids = chunk.map(({ letter }) => letter.id)
-      await this.#options.store.noteAttempts(ids, { token, atMs: this.#options.now() })
+      await this.#options.store.noteAttempts(ids, { token, atMs })
       const found = await this.#append(chunk, corrected)
       await this.#options.store.noteRetried(found, `${token}-retried`)
       for (const place of found) places.set(place.id, place)

@@ -59,6 +59,8 @@ export interface AppendRecord {
   value: Buffer
   /** Epoch milliseconds of arrival. */
   timestampMs: number
+  /** Where it goes, if not by its key; one that the topic does not have is left to the key. */
+  partition?: number
 }
 
 export interface RecordLocation {

@@ -1,4 +1,4 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN } from '../contract/index.ts'
+import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, RETRY_EVENT_ID_PREFIX } from '../contract/index.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { EventIdentity, StoredId, StoredIds, StoredRange } from './stored-ids.ts'
 
@@ -47,7 +47,10 @@ WHERE _partition = {partition:UInt32}
       yield * await read(sql, { ...rangeParams(range), limit }, signal)
     },
     async find (range, wanted, signal) {
-      const sql = `${ids}\n  AND event_id IN {event_ids:Array(String)}\n  AND ${subject} IN {subjects:Array(String)}`
+      // A retried dead letter may have had another subject.
+      const sql = `${ids}
+  AND event_id IN {event_ids:Array(String)}
+  AND (${subject} IN {subjects:Array(String)} OR startsWith(event_id, '${RETRY_EVENT_ID_PREFIX}'))`
       const found: StoredId[] = []
       for (const part of pieces(wanted)) {
         const params = {

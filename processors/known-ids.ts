@@ -24,7 +24,7 @@ const SWEEPS_PER_WINDOW = 8
 export interface KnownIdsOptions {
   storedIds: StoredIds
   partition: number
-  /** Ids in memory. */
+  /** Ids in memory, each counted as often as it is stored. */
   idsMax: number
   signal: AbortSignal
 }
@@ -37,15 +37,18 @@ export interface FindOptions {
 }
 
 /** Arrivals of the stored copies of an event, by its key; not all of them are within the window. */
-export type StoredArrivals = (key: string) => readonly number[]
+export type StoredArrivals = (key: string) => Iterable<number>
+
+/** By identityKey. An id is stored more than once where its copies are farther apart than the window. */
+type Arrivals = Map<string, number | Set<number>>
 
 export class KnownIds {
   readonly #storedIds: StoredIds
   readonly #partition: number
   readonly #idsMax: number
   readonly #signal: AbortSignal
-  /** By identityKey. An id is stored more than once where its copies are farther apart than the window. */
-  readonly #arrivals = new Map<string, number | number[]>()
+  readonly #arrivals: Arrivals = new Map()
+  #size = 0
   #fromMs = 0
   #toMs = 0
 
@@ -56,9 +59,9 @@ export class KnownIds {
     this.#signal = signal
   }
 
-  /** Ids in memory. */
+  /** Ids in memory, each as often as it is stored. */
   get size (): number {
-    return this.#arrivals.size
+    return this.#size
   }
 
   /**
@@ -70,23 +73,28 @@ export class KnownIds {
     if (newest === undefined) return () => []
     await this.#cover(spanOf(newest, windowMs), below)
     this.#forgetBefore(spanOf(events, windowMs).fromMs, windowMs)
-    const older = new Map<string, number | number[]>()
+    const older: Arrivals = new Map()
     for (const run of runs) {
       for (const found of await this.#findUnknown(run, { below, windowMs })) add(older, found)
     }
-    return (key) => [...arrivalsIn(this.#arrivals, key), ...arrivalsIn(older, key)]
+    const arrivals = this.#arrivals
+    return function * (key) {
+      yield * arrivalsIn(arrivals, key)
+      yield * arrivalsIn(older, key)
+    }
   }
 
   /** Adds what was stored since the last `find`. */
   remember (stored: readonly StoredId[]): void {
-    for (const id of stored) add(this.#arrivals, id)
-    if (this.#arrivals.size > this.#idsMax) this.#forgetOldest()
+    for (const id of stored) this.#add(id)
+    if (this.#size > this.#idsMax) this.#forgetOldest()
   }
 
   /** Lets memory know the whole span, as far as there is room. */
   async #cover ({ fromMs, toMs }: Span, below: number): Promise<void> {
     if (fromMs > this.#toMs || toMs < this.#fromMs) {
       this.#arrivals.clear()
+      this.#size = 0
       this.#fromMs = fromMs
       this.#toMs = fromMs
     }
@@ -94,7 +102,7 @@ export class KnownIds {
       await this.#load({ fromMs: this.#toMs, toMs: toMs + DAY_MS }, below, this.#idsMax)
       this.#toMs = toMs + DAY_MS
     }
-    const room = this.#idsMax - this.#arrivals.size
+    const room = this.#idsMax - this.#size
     // Where memory is nearly full, what would be read now would be forgotten at once.
     if (fromMs < this.#fromMs && room >= this.#idsMax / 2) {
       await this.#load({ fromMs, toMs: this.#fromMs }, below, room)
@@ -107,14 +115,18 @@ export class KnownIds {
     const range = { partition: this.#partition, below, ...span }
     for await (const ids of this.#storedIds.newest(range, limit, this.#signal)) {
       for (const id of ids) {
-        add(this.#arrivals, id)
+        this.#add(id)
         oldestMs = Math.min(oldestMs, id.receivedAtMs)
       }
       rows += ids.length
     }
     // At the limit, others that arrived in the same millisecond may have been left out.
     this.#fromMs = rows < limit ? Math.min(this.#fromMs, span.fromMs) : oldestMs + 1
-    if (this.#arrivals.size > this.#idsMax) this.#forgetOldest()
+    if (this.#size > this.#idsMax) this.#forgetOldest()
+  }
+
+  #add (id: StoredId): void {
+    if (add(this.#arrivals, id)) this.#size++
   }
 
   /** What the table alone knows about a run of events. */
@@ -136,18 +148,25 @@ export class KnownIds {
 
   /** Makes room for a quarter of what memory holds. */
   #forgetOldest (): void {
-    const newest = [...this.#arrivals.values()].map((arrivals) => {
-      return typeof arrivals === 'number' ? arrivals : Math.max(...arrivals)
-    })
-    const sorted = Float64Array.from(newest).sort()
+    const sorted = new Float64Array(this.#size)
+    let index = 0
+    for (const key of this.#arrivals.keys()) {
+      for (const arrivalMs of arrivalsIn(this.#arrivals, key)) sorted[index++] = arrivalMs
+    }
+    sorted.sort()
     this.#sweep((sorted[sorted.length >> 2] as number) + 1)
   }
 
   #sweep (cutoffMs: number): void {
-    for (const [key, arrivals] of this.#arrivals) {
-      if (typeof arrivals === 'number' ? arrivals < cutoffMs : Math.max(...arrivals) < cutoffMs) {
-        this.#arrivals.delete(key)
+    for (const [key, known] of this.#arrivals) {
+      // Also of an id that comes again and again: else one would keep all of its arrivals for ever.
+      for (const arrivalMs of typeof known === 'number' ? [known] : known) {
+        if (arrivalMs >= cutoffMs) continue
+        this.#size--
+        if (typeof known === 'number') this.#arrivals.delete(key)
+        else known.delete(arrivalMs)
       }
+      if (typeof known !== 'number' && known.size === 0) this.#arrivals.delete(key)
     }
     this.#fromMs = Math.max(this.#fromMs, cutoffMs)
     this.#toMs = Math.max(this.#toMs, this.#fromMs)
@@ -181,17 +200,23 @@ function runsOf (events: readonly StoredId[]): StoredId[][] {
   return runs
 }
 
-function add (arrivals: Map<string, number | number[]>, id: StoredId): void {
+/** Whether that is new. */
+function add (arrivals: Arrivals, id: StoredId): boolean {
   const key = identityKey(id)
   const known = arrivals.get(key)
   const { receivedAtMs } = id
   if (known === undefined) arrivals.set(key, receivedAtMs)
   else if (typeof known === 'number') {
-    if (known !== receivedAtMs) arrivals.set(key, [known, receivedAtMs])
-  } else if (!known.includes(receivedAtMs)) known.push(receivedAtMs)
+    if (known === receivedAtMs) return false
+    arrivals.set(key, new Set([known, receivedAtMs]))
+  } else {
+    if (known.has(receivedAtMs)) return false
+    known.add(receivedAtMs)
+  }
+  return true
 }
 
-function arrivalsIn (arrivals: ReadonlyMap<string, number | number[]>, key: string): readonly number[] {
+function arrivalsIn (arrivals: Arrivals, key: string): Iterable<number> {
   const known = arrivals.get(key)
   if (known === undefined) return []
   return typeof known === 'number' ? [known] : known

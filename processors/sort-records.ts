@@ -119,7 +119,8 @@ function duplicateFilter ({ storedAt, windowMs, isErased }: Deciders): (identity
       // What was erased is not there any more, whether its rows are deleted yet or not.
       return !isErased(copyMs, () => recordKey(tenant, subject))
     }
-    if (before.some(isCopy) || storedAt(key).some(isCopy)) return true
+    if (before.some(isCopy)) return true
+    for (const copyMs of storedAt(key)) if (isCopy(copyMs)) return true
     inBatch.set(key, [...before, receivedAtMs])
     return false
   }

@@ -148,7 +148,10 @@ export class RecordStore {
         throw new RecordTooLargeError(`A record of ${encodedBytes(record)} bytes exceeds the limit of ` +
           `${this.#options.recordBytesMax}`)
       }
-      const partition = partitionOf(record.key, topic.partitions)
+      const named = record.partition
+      const partition = named !== undefined && named < topic.partitions
+        ? named
+        : partitionOf(record.key, topic.partitions)
       const group = groups.get(partition)
       if (group === undefined) groups.set(partition, { partition, positions: [position], records: [record] })
       else {

@@ -89,8 +89,10 @@ export class TopicProducer {
   async #send (records: readonly AppendRecord[]): Promise<RecordLocation[]> {
     this.#producer ??= this.#connect()
     const producer = await this.#producer
-    const messages = records.map(({ key, value, timestampMs }) =>
-      ({ key, value, timestamp: String(timestampMs) }))
+    const messages = records.map(({ key, value, timestampMs, partition }): Message => {
+      const where = partition === undefined ? {} : { partition }
+      return { key, value, timestamp: String(timestampMs), ...where }
+    })
     const batches = await producer.send({
       topic: this.#topic,
       messages,
@@ -108,7 +110,9 @@ export class TopicProducer {
       createPartitioner: () => {
         const partition = Partitioners.DefaultPartitioner()
         return (args: PartitionerArgs) => {
-          const chosen = partition(args)
+          const { partition: named, ...unnamed } = args.message
+          const isThere = args.partitionMetadata.some(({ partitionId }) => partitionId === named)
+          const chosen = partition(isThere ? args : { ...args, message: unnamed })
           this.#partitions.set(args.message, chosen)
           return chosen
         }

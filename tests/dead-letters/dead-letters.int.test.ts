@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDecoder, encodeRejected, userTags } from '../../contract/index.ts'
+import { identityKey } from '../../processors/identity-key.ts'
 import { insertBatch } from '../../clickhouse/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { createMemoryLog, failOn } from '../support/memory-log.ts'
+import { until } from '../support/until.ts'
 import { TAG, lettersServer, storeLetters, tagBytes, tenantKey } from './letters-server.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
+import type { EventIdentity } from '../../processors/index.ts'
 import type { MemoryLog } from '../support/memory-log.ts'
 import type { TestLetter } from './letters-server.ts'
 
@@ -14,10 +17,10 @@ afterAll(() => clickHouse.close())
 
 const GARBAGE = Buffer.from([1, 2, 3])
 
-async function start (letters: TestLetter[], log = createMemoryLog()) {
+async function start (letters: TestLetter[], log = createMemoryLog(), now = Date.now) {
   const database = await clickHouse.freshDatabase()
   const ids = await storeLetters(database, letters)
-  return { database, log, ids, ...await lettersServer(database, log) }
+  return { database, log, ids, ...await lettersServer(database, log, now) }
 }
 
 /** The records in the log, as the processors read them. */
@@ -29,9 +32,11 @@ async function recordsIn (log: MemoryLog) {
   })
 }
 
-async function storeTag ({ writeClient }: TestDatabase, eventId: string): Promise<void> {
+async function storeTag (
+  { writeClient }: TestDatabase, eventId: string, receivedAtMs = Date.now()
+): Promise<void> {
   const record = userTags.toRecord(TAG, { tenant: 'default', eventId, eventIdOrigin: 'HEADER' })
-  const rows = [userTags.toRow(record, { partition: 3, offset: 77, receivedAtMs: Date.now() })]
+  const rows = [userTags.toRow(record, { partition: 3, offset: 77, receivedAtMs })]
   await insertBatch({ client: writeClient, table: 'user_tags', rows, token: eventId })
 }
 
@@ -128,6 +133,36 @@ test('of many retries at once one is sent', async () => {
   expect(log.records()).toHaveLength(1)
 })
 
+test('two processes that send corrections of one letter at once put both where one owner stores the first', async () => {
+  const { database, log, post, ids: [id] } = await start([{ offset: 0, value: GARBAGE, partition: 3 }])
+  const other = await lettersServer(database, log)
+  log.hold(true)
+  const answers = Promise.all([
+    post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'anna' }),
+    other.post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'bertha' })
+  ])
+  await until('both are sent', 10_000, () => log.begun() === 2 ? true : undefined)
+  log.hold(false)
+  await answers
+  expect(log.records().map(({ partition }) => partition)).toEqual([3, 3])
+  const [one, two] = (await recordsIn(log)).map((record) => {
+    return { tenant: 'default', subject: String(record['cookie']), eventId: String(record['event_id']) }
+  })
+  expect(new Set([one?.subject, two?.subject])).toEqual(new Set(['anna', 'bertha']))
+  expect(identityKey(one as EventIdentity)).toBe(identityKey(two as EventIdentity))
+})
+
+test('a repeated attempt arrives when the first one did, hours ago: not too late to be its copy', async () => {
+  const log = createMemoryLog({ failure: failOn(1) })
+  let nowMs = Date.now()
+  const { post, ids: [id] } = await start([{ offset: 0, value: await tagBytes() }], log, () => nowMs)
+  const firstMs = nowMs
+  await post(`/dead-letters/${id}/retry`)
+  nowMs += 5 * 3_600_000
+  expect((await post(`/dead-letters/${id}/retry`)).status).toBe(200)
+  expect(log.records().map(({ timestampMs }) => timestampMs)).toEqual([firstMs])
+})
+
 test('an attempt whose outcome is unknown may be repeated, under the same name', async () => {
   const log = createMemoryLog({ failure: failOn(1) })
   const { get, post, ids: [id] } = await start([{ offset: 0, value: await tagBytes() }], log)
@@ -146,6 +181,22 @@ test('an attempt whose event was stored after all is not sent again, however lon
   expect(log.records()).toEqual([])
   const { body } = await get(`/dead-letters/${id}`)
   expect(body).toMatchObject({ state: 'retried', retried: { partition: 3, offset: 77 } })
+})
+
+test('an event of an attempt is found by the time that it arrived with, to the millisecond', async () => {
+  const arrivals: number[] = []
+  const log = createMemoryLog({
+    failure: (append, records) => {
+      arrivals.push(...records.map(({ timestampMs }) => timestampMs))
+      return failOn(1)(append, records)
+    }
+  })
+  let nowMs = Date.now()
+  const letter = { offset: 0, value: await tagBytes() }
+  const { database, post, ids: [id] } = await start([letter], log, () => nowMs++)
+  await post(`/dead-letters/${id}/retry`)
+  await storeTag(database, `dead-letter:${id}`, arrivals[0])
+  expect((await post(`/dead-letters/${id}/retry`)).status).toBe(409)
 })
 
 test('a bulk retry sends the oldest of a filter, and says which it could not', async () => {

@@ -21,6 +21,7 @@ export const TAG: UserTag = {
 
 export interface TestLetter {
   offset: number
+  partition?: number
   value: Buffer
   key?: Buffer
   stream?: string
@@ -43,10 +44,10 @@ export async function storeLetters (
   { writeClient }: TestDatabase, letters: readonly TestLetter[]
 ): Promise<string[]> {
   const rows = letters.map(({ offset, value, stream = 'user_tags', ...rest }) => ({
-    id: `${stream}-0-${offset}`,
+    id: `${stream}-${rest.partition ?? 0}-${offset}`,
     stream,
     topic: stream,
-    partition: 0,
+    partition: rest.partition ?? 0,
     offset,
     key_base64: (rest.key ?? tenantKey('default', 'c')).toString('base64'),
     value_base64: value.toString('base64'),
@@ -60,7 +61,7 @@ export async function storeLetters (
 }
 
 /** A server with the routes of dead letters alone, over a log in memory; `tenant` says who asks. */
-export async function lettersServer (database: TestDatabase, log: MemoryLog) {
+export async function lettersServer (database: TestDatabase, log: MemoryLog, now = Date.now) {
   const server = createServer({ log: pino({ level: 'silent' }) })
   server.addHook('onRequest', async (request) => {
     const tenant = request.headers['x-tenant']
@@ -73,7 +74,7 @@ export async function lettersServer (database: TestDatabase, log: MemoryLog) {
     eventLog: log,
     schemaRegistry: undefined,
     retentionDays: 30,
-    now: Date.now
+    now
   })
   await server.register(deadLetterRoutes, { letters })
   finishRoutes(server, paths)

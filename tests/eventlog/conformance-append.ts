@@ -58,6 +58,15 @@ export function testAppend (scene: Scene): void {
       expect(new Set(first.map(({ partition }) => partition)).size).toBe(4)
     })
 
+    test('a record goes to the partition that it names, and by its key where there is no such one', async () => {
+      const log = await scene.open()
+      const topic = await scene.topic(log, 3)
+      const named = [2, 0, 1, 99].map((partition) => ({ ...record('k', 'v'), partition }))
+      const [byKey] = await log.append(topic, [record('k', 'v')])
+      const places = (await log.append(topic, named)).map(({ partition }) => partition)
+      expect(places).toEqual([2, 0, 1, byKey?.partition])
+    })
+
     test('records of a partition keep the order of the calls and the order within a call', async () => {
       const log = await scene.open()
       const topic = await scene.topic(log, 1)

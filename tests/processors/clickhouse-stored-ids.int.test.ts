@@ -96,3 +96,14 @@ test('the raw table of every stream can be asked', async () => {
     expect(await newest(storedIds, { ...RANGE, partition: 7 }, 1)).toEqual([])
   }
 })
+
+test('a retried dead letter is found whatever subject it is wanted for', async () => {
+  const { writeClient: client } = clickHouse
+  const eventId = 'dead-letter:user_tags-1-7'
+  const row: Row = {
+    ...rowOf(userTagRows(0, 1)[0] as Row, 1_001), event_id: eventId, event_id_origin: 'HEADER', cookie: 'anna'
+  }
+  await insertBatch({ client, table: 'user_tags', rows: [row], token: 'retry' })
+  const wanted = [{ tenant: String(row['tenant']), subject: 'bertha', eventId }]
+  expect(await inTable.find(RANGE, wanted, signal)).toMatchObject([{ subject: 'anna', eventId }])
+})

@@ -36,3 +36,19 @@ describe('an event whose subject was erased', () => {
     expect(decide(15)).toEqual({ duplicates: 0, erased: 0 })
   })
 })
+
+test('of the retries of one dead letter, corrected to different subjects, the first in the log is stored', () => {
+  const batch = { topic: 'user_tags', partition: 0, start: 0, end: 3, records: [] }
+  const retry = (offset: number, subject: string, eventId = 'dead-letter:user_tags-0-7'): LoggedEvent => ({
+    record: { offset, key: Buffer.alloc(0), value: Buffer.alloc(0), timestampMs: 10 },
+    fields: { time: 0, cookie: subject, product_info: { brand_id: 'b', category_id: 'c', price: 1, product_id: 1 } },
+    identity: { tenant: 't', subject, eventId, receivedAtMs: 10 },
+    mayComeAgain: true
+  })
+  const deciders = { storedAt: () => [], windowMs: WINDOW_MS, isErased: () => false }
+  const content = sortRecords(stream, batch, [retry(1, 'anna'), retry(2, 'bertha')], deciders)
+  expect(content.rows.map((row) => row['_offset'])).toEqual([1])
+  expect(content.dropped.duplicates).toBe(1)
+  const others = sortRecords(stream, batch, [retry(1, 'anna', 'x'), retry(2, 'bertha', 'x')], deciders)
+  expect(others.rows).toHaveLength(2)
+})
