@@ -1,16 +1,15 @@
 /** `millrace replay`, on a system that goes on taking events meanwhile. */
-import { execFile, spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
 import { PlaceLog } from '../support/place-log.ts'
 import { until } from '../support/until.ts'
 import { EventSender } from './event-sender.ts'
+import { replayCommand, runReplay } from './run-replay.ts'
 import type { Millrace } from '../support/millrace.ts'
+import type { ReplayCommand } from './run-replay.ts'
 
-const MAIN = join(import.meta.dirname, '../../cli/main.ts')
 const DEADLINE_MS = 60_000
 const CONNECTIONS = 8
 /** Its events are of subjects who are erased; a rollup, which holds no subject, goes on counting them. */
@@ -25,24 +24,12 @@ describeOnEachLog('a replay', (kind) => {
   let log: PlaceLog
   let sender: EventSender
 
-  function commandOf (args: readonly string[]): { argv: string[], env: NodeJS.ProcessEnv } {
-    const { directory, ports, logEnv } = millrace.place
-    return {
-      argv: ['--disable-warning=TimeoutNegativeWarning', MAIN, 'replay', ...args],
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        DATA_DIR: directory,
-        CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickHouse}`,
-        BATCH_ROWS_MAX: '200',
-        ...logEnv
-      }
-    }
+  function commandOf (args: readonly string[], batchRowsMax = '200'): ReplayCommand {
+    return replayCommand(millrace.place, args, { BATCH_ROWS_MAX: batchRowsMax })
   }
 
   async function replay (...args: string[]): Promise<string> {
-    const { argv, env } = commandOf(args)
-    const { stdout } = await promisify(execFile)(process.execPath, argv, { env, timeout: DEADLINE_MS })
-    return stdout
+    return await runReplay(commandOf(args))
   }
 
   async function isBalanced (): Promise<void> {
@@ -111,8 +98,8 @@ describeOnEachLog('a replay', (kind) => {
   if (kind === 'kafka') return
 
   test('that is killed goes on where it was', async () => {
-    const { argv, env } = commandOf(['user_tags', '--rebuild', 'user_tags_by_cookie'])
-    const killed = spawn(process.execPath, argv, { env: { ...env, BATCH_ROWS_MAX: '5' }, stdio: 'ignore' })
+    const { argv, env } = commandOf(['user_tags', '--rebuild', 'user_tags_by_cookie'], '5')
+    const killed = spawn(process.execPath, argv, { env, stdio: 'ignore' })
     await until('some of it is rebuilt', DEADLINE_MS, async () => {
       const target = 'user_tags_by_cookie__replay'
       const [found] = await millrace.sql<{ comment: string }>(`SELECT comment FROM system.tables WHERE name = '${target}'`)
