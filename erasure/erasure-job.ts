@@ -7,7 +7,7 @@
  * parts are written anew without them, and counted again → removed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withTableLock } from '../clickhouse/index.ts'
+import { withErasureLock } from './erasure-lock.ts'
 import { ErasureSteps } from './erasure-steps.ts'
 import { EFFECTIVE_AFTER_MS, LEASE_MS } from './tombstone.ts'
 import type { ClickHouseClient, LockTiming } from '../clickhouse/index.ts'
@@ -30,6 +30,7 @@ export interface ErasureJobOptions {
   config: { database: string, cluster: string | undefined }
   store: ErasureStore
   hasher: SubjectHasher
+  /** Those of the schema. */
   tables: readonly PersonalTable[]
   progress: DeliveryProgress
   metrics: ErasureMetrics
@@ -43,8 +44,6 @@ export interface ErasureJobOptions {
 export const BATCH_ERASURES_MAX = 500
 const POLL_MS = 5_000
 const PROGRESS_POLL_MS = 200
-/** A runner that was killed is replaced after 10 s. */
-const LOCK_TIMING: LockTiming = { heartbeatMs: 2_000, staleAfterMs: 10_000, pollMs: 500 }
 
 export interface ErasureJob {
   /** There is work: do not wait for the next look. */
@@ -85,11 +84,10 @@ export function startErasureJob (options: ErasureJobOptions): ErasureJob {
 
 /** Carries out every open erasure. */
 export async function carryOut (options: ErasureJobOptions, signal: AbortSignal): Promise<void> {
-  const { client, config, store, metrics, lockTiming = LOCK_TIMING } = options
+  const { client, config, store, metrics, lockTiming } = options
   metrics.observe(await store.open())
   if (metrics.open.length === 0) return
-  const lock = { client, config, name: 'erasure_job_lock', timing: lockTiming, signal }
-  await withTableLock(lock, async (assertHeld) => {
+  await withErasureLock({ client, config, timing: lockTiming, signal }, async (assertHeld) => {
     const check = async (): Promise<void> => {
       signal.throwIfAborted()
       await assertHeld()
@@ -159,7 +157,7 @@ class Run {
 
   async #mask (erasures: readonly Tombstone[], batch: number): Promise<void> {
     const { store, log } = this.#options
-    const tables = this.#tablesOf(erasures)
+    const tables = await this.#tablesOf(erasures)
     for (const table of tables) {
       await this.#check()
       await this.#steps.collect(table, batch, erasures)
@@ -189,12 +187,10 @@ class Run {
 
   async #remove (erasures: readonly Tombstone[]): Promise<void> {
     const { store, log } = this.#options
-    const tables = this.#tablesOf(erasures)
+    const tables = await this.#tablesOf(erasures)
     const batches = [...new Set(erasures.map(({ batch }) => batch))]
-    const collected = await this.#steps.collected(batches)
-    for (const table of tables.filter(({ name }) => collected.has(name))) {
-      await this.#steps.removeMasked(table, this.#check)
-    }
+    // In tables without rows of theirs too: a replay that was killed may have masked some and no more.
+    for (const table of tables) await this.#steps.removeMasked(table, this.#check)
     await this.#assertNone(tables, erasures, 'held')
     const removedAtMs = await this.#steps.now()
     const written = await store.tablesOf(erasures.map(({ id }) => id))
@@ -209,9 +205,12 @@ class Run {
     log.info({ batches, erasures: erasures.length }, 'erased rows are removed from disk')
   }
 
-  #tablesOf (erasures: readonly Tombstone[]): PersonalTable[] {
+  /** The tables of the schema, and those that replays have made until now. */
+  async #tablesOf (erasures: readonly Tombstone[]): Promise<PersonalTable[]> {
     const named = new Set(erasures.flatMap(({ streams }) => streams))
-    return this.#options.tables.filter(({ streams }) => streams.some((stream) => named.has(stream)))
+    const { tables } = this.#options
+    const all = [...tables, ...await this.#steps.replayTables(tables)]
+    return all.filter(({ streams }) => streams.some((stream) => named.has(stream)))
   }
 
   /** What is left is a fault of ours: the erasure stays open, and is tried again. */

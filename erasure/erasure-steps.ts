@@ -5,18 +5,16 @@
  * Subjects and the key travel as parameters of queries that ClickHouse is told not to log. A mutation's text
  * is kept by ClickHouse, so it goes by positions alone.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onCluster } from '../clickhouse/index.ts'
 import { erasedCondition } from './personal-tables.ts'
+import { REPLAY_TABLES_SQL, replayTables } from './replay-table.ts'
+import { TableMutations } from './table-mutations.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { PersonalTable } from './personal-tables.ts'
 import type { SubjectHasher } from './subject-hash.ts'
 import type { Tombstone } from './tombstone.ts'
 
 const NOT_LOGGED = { log_queries: 0 } as const
-const MUTATION_POLL_MS = 100
-/** As ClickHouse shows the two kinds of mutation that are ours. */
-const OUR_MUTATIONS = "(command LIKE '%erased_positions%' OR command LIKE '%APPLY DELETED MASK%')"
 
 export interface ErasureStepsOptions {
   /** A client that writes. */
@@ -29,9 +27,11 @@ export interface ErasureStepsOptions {
 
 export class ErasureSteps {
   readonly #options: ErasureStepsOptions
+  readonly #mutations: TableMutations
 
   constructor (options: ErasureStepsOptions) {
     this.#options = options
+    this.#mutations = new TableMutations(options)
   }
 
   /** Milliseconds of ClickHouse's clock. */
@@ -40,22 +40,30 @@ export class ErasureSteps {
     return Number(row?.now)
   }
 
-  /** Writes down where the rows of the erasures stand. */
+  /** The tables of replays that exist now. */
+  async replayTables (known: readonly PersonalTable[]): Promise<PersonalTable[]> {
+    return replayTables(await this.#rows<{ name: string, comment: string }>(REPLAY_TABLES_SQL), known)
+  }
+
+  /** Writes down where the rows of the erasures stand, each row for one of them: see `ownersOf`. */
   async collect (table: PersonalTable, batch: number, erasures: readonly Tombstone[]): Promise<void> {
     const condition = erasedCondition(table, erasures, this.#options.hasher)
     if (condition === undefined) return
-    const owners = new Map(erasures.flatMap((erasure) => {
-      return table.identitiesOf(erasure).map((identity) => [identity, erasure.id] as const)
-    }))
+    const { owned, until, ids } = ownersOf(table, erasures)
     // By `#rows`: only there do parameters travel in the body, and 500 erasures are too many for a URL.
     await this.#rows(`
 INSERT INTO erased_positions (table, stream, partition, offset, received_at, batch, erasure_id)
+WITH transform(${table.identitySql}, {owned:Array(String)}, range(1, length({owned:Array(String)}) + 1), 0) AS owner
 SELECT '${table.name}', ${table.streamSql}, ${table.partition}, ${table.offset}, received_at, {batch:UInt64},
-  transform(${table.identitySql}, {owned:Array(String)}, {owners:Array(String)}, '')
+  arrayFirst((id, until) -> toUnixTimestamp64Milli(received_at) <= until,
+    {ids:Array(Array(String))}[owner], {until:Array(Array(Int64))}[owner])
 FROM ${table.name}
-WHERE ${condition.sql}`, { ...condition.params, batch, owned: [...owners.keys()], owners: [...owners.values()] }, {
-      ...NOT_LOGGED, ...this.#consistent
-    })
+WHERE ${condition.sql}`, { ...condition.params, batch, owned, until, ids }, { ...NOT_LOGGED, ...this.#consistent })
+  }
+
+  /** Writes the parts of a table anew that hold masked rows. */
+  async removeMasked ({ name }: PersonalTable, beforeEach: () => Promise<void>): Promise<void> {
+    await this.#mutations.removeMasked(name, beforeEach)
   }
 
   /** How many rows of each table and erasure were collected; without those that had none. */
@@ -73,13 +81,16 @@ WHERE batch IN {batches:Array(UInt64)} GROUP BY table, erasure_id`, { batches })
 
   /** Masks what was collected, by one mutation, and waits for it. */
   async mask ({ name, streamSql, partition, offset }: PersonalTable, batch: number): Promise<void> {
-    await this.#command(`
-DELETE FROM ${name} ${this.#onCluster}
+    const { client } = this.#options
+    const query = `
+DELETE FROM ${name} ${onCluster(this.#options)}
 WHERE (${streamSql}, ${partition}, ${offset}, received_at) IN (
   SELECT stream, partition, offset, received_at FROM erased_positions
   WHERE table = '${name}' AND batch = {batch:UInt64}
-)`, { batch }, { lightweight_deletes_sync: '0', ...this.#consistent })
-    await this.#mutationsDone(name)
+)`
+    const settings = { lightweight_deletes_sync: '0', ...this.#consistent }
+    await client.command({ query, query_params: { batch }, clickhouse_settings: settings })
+    await this.#mutations.done(name)
   }
 
   /** Rows of the erasures in a table: those that it gives, or those that it holds, masked ones too. */
@@ -95,48 +106,11 @@ WHERE (${streamSql}, ${partition}, ${offset}, received_at) IN (
     return Number(row?.n)
   }
 
-  /** Writes the parts of a table anew that hold masked rows, partition by partition. */
-  async removeMasked (table: PersonalTable, beforeEach: () => Promise<void>): Promise<void> {
-    await this.#mutationsDone(table.name)
-    const partitions = await this.#rows<{ id: string }>(`
-SELECT DISTINCT partition_id AS id FROM ${this.#system('parts')}
-WHERE database = currentDatabase() AND table = {table:String} AND active AND has_lightweight_delete
-ORDER BY id`, { table: table.name })
-    for (const { id } of partitions) {
-      await beforeEach()
-      // The id of a partition is made by ClickHouse of a date: digits.
-      await this.#command(
-        `ALTER TABLE ${table.name} ${this.#onCluster} APPLY DELETED MASK IN PARTITION ID '${id}'`, {},
-        { mutations_sync: '0' })
-      await this.#mutationsDone(table.name)
-    }
-  }
-
-  async #mutationsDone (table: string): Promise<void> {
-    while (true) {
-      this.#options.signal.throwIfAborted()
-      const [row] = await this.#rows<{ n: number | string }>(`
-SELECT count() AS n FROM ${this.#system('mutations')}
-WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done AND ${OUR_MUTATIONS}`, { table })
-      if (Number(row?.n) === 0) return
-      await sleep(MUTATION_POLL_MS, undefined, { signal: this.#options.signal })
-    }
-  }
-
   /** On a cluster the replica that is asked need not have what another one took. */
   get #consistent (): Record<string, string> {
     return this.#options.cluster === undefined
       ? {}
       : { insert_quorum: 'auto', select_sequential_consistency: '1', allow_nondeterministic_mutations: '1' }
-  }
-
-  get #onCluster (): string {
-    return onCluster(this.#options)
-  }
-
-  #system (table: 'parts' | 'mutations'): string {
-    const { cluster } = this.#options
-    return cluster === undefined ? `system.${table}` : `clusterAllReplicas(\`${cluster}\`, system.${table})`
   }
 
   async #rows<T> (
@@ -152,10 +126,23 @@ WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done AN
     })
     return await answer.json<T>()
   }
+}
 
-  async #command (
-    query: string, params: Record<string, unknown>, settings: Record<string, string | number>
-  ): Promise<void> {
-    await this.#options.client.command({ query, query_params: params, clickhouse_settings: settings })
+/**
+ * Whose a row is, by the number (from 1) of its identity in `owned`: the first erasure in `ids` whose cut-off
+ * in `until` reaches it. Of several erasures of one subject in a batch, each row counts for the earliest that
+ * is about it, as it would if they had been carried out one after the other.
+ */
+function ownersOf (
+  table: PersonalTable, erasures: readonly Tombstone[]
+): { owned: string[], ids: string[][], until: number[][] } {
+  const claims = erasures.toSorted((one, other) => one.cutoffMs - other.cutoffMs).flatMap((erasure) => {
+    return table.identitiesOf(erasure).map((identity) => ({ identity, erasure }))
+  })
+  const byIdentity = [...Map.groupBy(claims, ({ identity }) => identity)]
+  return {
+    owned: byIdentity.map(([identity]) => identity),
+    ids: byIdentity.map(([, own]) => own.map(({ erasure }) => erasure.id)),
+    until: byIdentity.map(([, own]) => own.map(({ erasure }) => erasure.cutoffMs))
   }
 }

@@ -19,7 +19,9 @@ const RECEIPT = Type.Object({
   cutoff: Type.String({ format: 'date-time', description: 'What was accepted until then is erased.' }),
   tables: Type.Array(Type.Object({
     table: Type.String(),
-    rows_masked: COUNT,
+    rows_masked: Type.Integer({
+      minimum: 0, description: 'Rows that this erasure masked; what an earlier one meant too is counted there.'
+    }),
     rows_left: COUNT,
     masked_at: TIME,
     removed_at: NULLABLE_TIME

@@ -19,6 +19,7 @@ export interface Receipt {
 
 export interface TableReceipt {
   table: string
+  /** A row that several erasures mean counts for the earliest of them. */
   rows_masked: number
   /** Rows of the subject that were counted after masking. */
   rows_left: number
