@@ -13,8 +13,9 @@ const mayImport = {
   processors: ['contract', 'eventlog', 'clickhouse'],
   'query-api': ['contract', 'clickhouse', 'http'],
   erasure: ['contract', 'clickhouse', 'http'],
-  // Replays by the processors' own protocol: a second one would decide differently.
-  replay: ['contract', 'eventlog', 'clickhouse', 'processors'],
+  // Replays by the processors' own protocol: a second one would decide differently. No erasure may be carried
+  // out while its tables change places.
+  replay: ['contract', 'eventlog', 'clickhouse', 'erasure', 'processors'],
   tracker: ['contract', 'http'],
   'dead-letters': ['contract', 'clickhouse', 'eventlog', 'http'],
   cli: [

@@ -105,7 +105,7 @@ function open (
   const { schemaRegistryUrl } = config
   const hasher = openSubjectHasher(settings)
   return {
-    store: new ReplayStore({ client, database: clickHouse.database }),
+    store: new ReplayStore({ client, database: clickHouse.database, cluster: clickHouse.cluster }),
     sources: {
       eventLog,
       ...(schemaRegistryUrl === undefined ? {} : { registry: connectSchemaRegistry(schemaRegistryUrl) }),

@@ -40,8 +40,9 @@ export class ErasureSteps {
     return Number(row?.now)
   }
 
-  /** The tables of replays that exist now. */
+  /** The tables of replays that exist now; none on a cluster, where they are on one replica alone. */
   async replayTables (known: readonly PersonalTable[]): Promise<PersonalTable[]> {
+    if (this.#options.cluster !== undefined) return []
     return replayTables(await this.#rows<{ name: string, comment: string }>(REPLAY_TABLES_SQL), known)
   }
 

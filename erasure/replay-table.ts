@@ -14,7 +14,7 @@ export interface ReplayTableComment {
 /** SQL: the tables of a database that say so of themselves. */
 export const REPLAY_TABLES_SQL = `
 SELECT name, comment FROM system.tables
-WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND startsWith(comment, '{"stream":"')
+WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND JSONExtractString(comment, 'stream') != ''
   AND match(name, '^[a-z][a-z0-9_]{0,126}$')
 ORDER BY name`
 

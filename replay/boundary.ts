@@ -25,12 +25,9 @@ export async function endsOf ({ eventLog, topic }: Delivery): Promise<Record<str
  * it is inserted, and none that was announced reaches beyond them.
  */
 export async function noneBegunBeyond (
-  { eventLog, group, topic }: Delivery, ends: Readonly<Record<string, number>>
+  delivery: Delivery, ends: Readonly<Record<string, number>>
 ): Promise<boolean> {
-  const commits = await eventLog.committedOffsets(group, topic)
-  return commits.every(({ partition, offset, metadata }) => {
-    return (parsePending(metadata)?.end ?? offset) <= (ends[partition] ?? 0)
-  })
+  return Object.entries(await begunUpTo(delivery)).every(([partition, end]) => end <= (ends[partition] ?? 0))
 }
 
 /** Resolves when everything below `ends` is stored in every table. Rejects when aborted. */
@@ -50,13 +47,27 @@ export async function storedUpTo (
   }
 }
 
-/** Resolves when no batch is announced, so that no insert is under way. Rejects when aborted. */
+/**
+ * Resolves when no batch is announced, so that no insert is under way: offset of each partition up to which
+ * everything is stored. Rejects when aborted.
+ */
 export async function betweenBatches (
   { eventLog, group, topic }: Delivery, signal: AbortSignal
-): Promise<void> {
+): Promise<Record<string, number>> {
   while (true) {
+    signal.throwIfAborted()
     const commits = await eventLog.committedOffsets(group, topic)
-    if (commits.every(({ metadata }) => parsePending(metadata) === undefined)) return
+    if (commits.every(({ metadata }) => parsePending(metadata) === undefined)) {
+      return Object.fromEntries(commits.map(({ partition, offset }) => [partition, offset]))
+    }
     await delay(LOOK_MS, undefined, { signal })
   }
+}
+
+/** Offset of each partition that no insert which has begun until now reaches beyond. */
+export async function begunUpTo ({ eventLog, group, topic }: Delivery): Promise<Record<string, number>> {
+  const commits = await eventLog.committedOffsets(group, topic)
+  return Object.fromEntries(commits.map(({ partition, offset, metadata }) => {
+    return [partition, parsePending(metadata)?.end ?? offset]
+  }))
 }

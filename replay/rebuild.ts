@@ -16,17 +16,22 @@ import { ALL_ARRIVALS } from './arrivals.ts'
 import { betweenBatches, endsOf, noneBegunBeyond, storedUpTo } from './boundary.ts'
 import { ReplayError } from './errors.ts'
 import { readLog } from './read-log.ts'
-import { createLiveView, createRebuild, dropRebuild, isRebuildable, rebuildNames } from './replay-tables.ts'
+import {
+  createLiveView, createRebuild, dropRebuild, isRebuildable, rebuildNames, selectOfView
+} from './replay-tables.ts'
+import { leaveOutBegun, swap } from './swap.ts'
 import type { Stream } from '../contract/index.ts'
 import type { Delivery } from './boundary.ts'
 import type { ReadLogOptions, ReplaySources } from './read-log.ts'
 import type { CountedTable, ReplayStore } from './replay-store.ts'
 import type { RebuildTables, ReplayState } from './replay-tables.ts'
+import type { Swap } from './swap.ts'
 
 const BOUNDARY_TRIES_MAX = 50
 /** Counts differ for a moment while an insert is under way. */
-const COUNT_TRIES_MAX = 60
 const COUNT_PAUSE_MS = 500
+const COUNT_MS_MAX = 30_000
+const SWAP_WAIT_MS_MAX = 60_000
 const DAY_MS = 86_400_000
 
 export interface RebuildOptions extends ReplaySources {
@@ -39,6 +44,10 @@ export interface RebuildOptions extends ReplaySources {
   signal: AbortSignal
   /** Epoch milliseconds. */
   now: () => number
+  /** How long the counts may differ, in milliseconds. Default 30 s. */
+  countMsMax?: number
+  /** How long the swap waits for a running erasure, and then for a moment between batches. Default 60 s. */
+  swapWaitMsMax?: number
 }
 
 export interface ReplayReport {
@@ -51,26 +60,22 @@ export interface ReplayReport {
   resumed: boolean
 }
 
-interface Rebuild extends RebuildOptions {
-  tables: RebuildTables
-  names: ReturnType<typeof rebuildNames>
-  /** What the live view selects. */
-  select: string
+interface Rebuild extends RebuildOptions, Swap {
   delivery: Delivery
-  isRollup: boolean
+  swapWaitMsMax: number
 }
 
 /** Throws ReplayError; rejects when aborted, after which the same call goes on where it was. */
 export async function rebuild (options: RebuildOptions): Promise<ReplayReport> {
   const work = await prepare(options)
-  const { store, names, live, delivery, signal } = work
+  const { store, names, live } = work
   const found = await store.stateOf(names.target)
   const resumed = found?.phase === 'reading'
   const state = resumed ? found : await begin(work)
   await readLog({ ...work, table: names.input, state })
   await compareCounts(work, names.target, state)
-  await betweenBatches(delivery, signal)
-  await store.run([`EXCHANGE TABLES ${work.database}.${live} AND ${work.database}.${names.target}`])
+  await swap(work)
+  await leaveOutBegun(work)
   const events = await compareCounts(work, live, state)
   await store.forgetState(live)
   await store.run(dropRebuild(work.tables))
@@ -81,8 +86,9 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
   const { stream, live, database, store, eventLog, config } = options
   const tables: RebuildTables = { database, raw: stream.tables.raw, live }
   const view = `${live}_view`
-  const select = await store.selectOf(view)
-  if (select === undefined || !isRebuildable(tables, select)) {
+  const found = await store.selectOf(view)
+  const select = found === undefined ? '' : selectOfView(tables, found)
+  if (!isRebuildable(tables, select)) {
     throw new ReplayError('no_such_view', `${live} is not filled by a view ${view} from ${stream.tables.raw}`)
   }
   return {
@@ -91,18 +97,20 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
     names: rebuildNames(tables),
     select,
     delivery: { eventLog, group: config.group, topic: stream.topic },
-    isRollup: !(await store.columnsOf(live)).includes('_offset')
+    isRollup: !(await store.columnsOf(live)).includes('_offset'),
+    swapWaitMsMax: options.swapWaitMsMax ?? SWAP_WAIT_MS_MAX
   }
 }
 
 /** Creates everything anew, with its boundary, and copies what the log does not hold. */
 async function begin (work: Rebuild): Promise<ReplayState> {
   const { store, tables, names, select, delivery, signal } = work
-  await store.run([...dropRebuild(tables), ...createRebuild(tables, select)])
+  await store.run([...dropRebuild(tables), ...createRebuild(tables, work.stream.name, select)])
   const ends = await settleBoundary(work)
   // Until then the raw table and the live one may lack rows that the log has.
   await storedUpTo(delivery, ends, signal)
   const state: ReplayState = {
+    stream: work.stream.name,
     id: randomUUID(),
     ends,
     fromMs: await logReachesBackTo(work),
@@ -160,11 +168,11 @@ function countedTable ({ isRollup }: Rebuild, name: string): CountedTable {
  * where the counts never meet.
  */
 async function compareCounts (work: Rebuild, name: string, state: ReplayState): Promise<number> {
-  const { store, stream, signal } = work
+  const { store, stream, signal, countMsMax = COUNT_MS_MAX } = work
   const raw: CountedTable = { name: stream.tables.raw, isRollup: false }
   let counts: [number, number] = [0, 0]
-  for (let attempt = 0; attempt < COUNT_TRIES_MAX; attempt++) {
-    if (!work.isRollup) await store.maskErased(name, [raw.name, work.live])
+  for (let attempt = 0; attempt * COUNT_PAUSE_MS < countMsMax; attempt++) {
+    if (!work.isRollup) await store.removeErased(name, [raw.name, work.live], signal)
     counts = await store.countsOf([raw, countedTable(work, name)], state)
     const surplus = counts[1] - counts[0]
     if (surplus === 0) return counts[1]

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { endsOf } from './boundary.ts'
 import { ReplayError } from './errors.ts'
 import { readLog } from './read-log.ts'
+import { ownedBy } from './replay-tables.ts'
 import type { Stream } from '../contract/index.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { ReadLogOptions, ReplaySources } from './read-log.ts'
@@ -28,7 +29,7 @@ export interface ReplayIntoOptions extends ReplaySources {
  * Throws ReplayError; rejects when aborted, after which the same call goes on where it was.
  */
 export async function replayInto (options: ReplayIntoOptions): Promise<ReplayReport> {
-  const { store, into, arrivals, database } = options
+  const { store, stream, into, arrivals, database, signal } = options
   if (!TABLE_NAME.test(into)) throw new ReplayError('invalid_name', `${into} is no name for a table`)
   const found = await store.stateOf(into)
   if (found === undefined && await store.exists(into)) {
@@ -39,17 +40,20 @@ export async function replayInto (options: ReplayIntoOptions): Promise<ReplayRep
     throw new ReplayError('other_range', `${into} was begun with other arrivals: drop it, or name the same ones`)
   }
   await readLog({ ...options, table: into, state })
+  // What was erased while it was read may have come after erasure had looked.
+  await store.whileNothingIsErased(signal, () => store.removeErased(into, [stream.tables.raw], signal))
   const table = { name: into, isRollup: false }
   const [events] = await store.countsOf([table, table], state)
-  await store.forgetState(into)
+  await store.keepOwner(into, stream.name)
   return { table: into, events, fromMs: state.fromMs, resumed: found !== undefined }
 }
 
 async function begin (options: ReplayIntoOptions): Promise<ReplayState> {
   const { eventLog, stream, config, database, into, store, arrivals } = options
   const ends = await endsOf({ eventLog, group: config.group, topic: stream.topic })
-  const state: ReplayState = { id: randomUUID(), ends, erased: 0, phase: 'reading', ...arrivals }
-  await store.run([`CREATE TABLE ${database}.${into} AS ${database}.${stream.tables.raw}`])
+  const owner = { stream: stream.name }
+  const state: ReplayState = { ...owner, id: randomUUID(), ends, erased: 0, phase: 'reading', ...arrivals }
+  await store.run([`CREATE TABLE ${database}.${into} AS ${database}.${stream.tables.raw} ${ownedBy(stream.name)}`])
   await store.keepState(into, state)
   return state
 }

@@ -1,7 +1,8 @@
 /** What a replay asks of ClickHouse. Names come from the catalogue or were checked; values are parameters. */
+import { TableMutations, withErasureLock } from '../erasure/index.ts'
+import { beyond, ownedBy } from './replay-tables.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { Arrivals } from './arrivals.ts'
-import { beyond } from './replay-tables.ts'
 import type { ReplayState } from './replay-tables.ts'
 
 /** How a table says when a row arrived, and how many events a row is. */
@@ -14,10 +15,25 @@ export interface CountedTable {
 export class ReplayStore {
   readonly #client: ClickHouseClient
   readonly #database: string
+  readonly #cluster: string | undefined
 
-  constructor ({ client, database }: { client: ClickHouseClient, database: string }) {
+  constructor ({ client, database, cluster }: {
+    client: ClickHouseClient
+    database: string
+    /** Set on a replicated cluster. */
+    cluster?: string | undefined
+  }) {
     this.#client = client
     this.#database = database
+    this.#cluster = cluster
+  }
+
+  /** Holds the lock of erasure while `work` runs. `signal` ends the wait for it. */
+  async whileNothingIsErased (
+    signal: AbortSignal, work: (assertHeld: () => Promise<void>) => Promise<void>
+  ): Promise<void> {
+    const config = { database: this.#database, cluster: this.#cluster }
+    await withErasureLock({ client: this.#client, config, signal }, work)
   }
 
   async run (statements: readonly string[]): Promise<void> {
@@ -46,7 +62,8 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
   async stateOf (table: string): Promise<ReplayState | undefined> {
     const comment = await this.#commentOf(table)
     if (comment === undefined || !comment.startsWith('{')) return undefined
-    return JSON.parse(comment) as ReplayState
+    const state = JSON.parse(comment) as Partial<ReplayState>
+    return state.id === undefined ? undefined : state as ReplayState
   }
 
   async keepState (table: string, state: ReplayState): Promise<void> {
@@ -54,8 +71,14 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT '${comment}'`])
   }
 
+  /** The table is no replay's target any more: it is one of the schema. */
   async forgetState (table: string): Promise<void> {
     await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT ''`])
+  }
+
+  /** The table is no replay's target any more; erasure goes on finding it. */
+  async keepOwner (table: string, stream: string): Promise<void> {
+    await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY ${ownedBy(stream)}`])
   }
 
   /**
@@ -96,13 +119,25 @@ SELECT toString(count()) AS positions FROM ${this.#database}.erased_positions FI
     return Number(row?.positions ?? 0)
   }
 
-  /** Masks the rows of a table whose positions have been erased from one of the others, whenever that was. */
-  async maskErased (table: string, others: readonly string[]): Promise<void> {
+  /** Newest arrival in a raw table, epoch milliseconds; 0 where it is empty. */
+  async newestArrival (raw: string): Promise<number> {
+    const [row] = await this.#rows<{ ms: string }>(
+      `SELECT toString(toUnixTimestamp64Milli(max(received_at))) AS ms FROM ${this.#database}.${raw}`, {})
+    return Number(row?.ms ?? 0)
+  }
+
+  /**
+   * Rids a table of the rows whose positions have been erased from one of the others, whenever that was: it
+   * gives none of them, and holds none.
+   */
+  async removeErased (table: string, others: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#client.command({
       query: `DELETE FROM ${this.#database}.${table} WHERE (_partition, _offset, received_at) IN (
         SELECT partition, offset, received_at FROM ${this.#database}.erased_positions WHERE table IN {others:Array(String)})`,
       query_params: { others }
     })
+    const mutations = new TableMutations({ client: this.#client, cluster: this.#cluster, signal })
+    await mutations.removeMasked(table, async () => signal.throwIfAborted())
   }
 
   /** Offsets of a topic that are dead letters, by partition. */

@@ -6,10 +6,11 @@
  * nothing), one on what the processors go on to insert into the raw table, from the boundary offsets on. Both
  * select what the live view selects.
  */
+import type { ReplayTableComment } from '../erasure/index.ts'
 import type { Arrivals } from './arrivals.ts'
 
 /** What a replay has decided and done; kept so that it can be resumed. */
-export interface ReplayState extends Arrivals {
+export interface ReplayState extends Arrivals, ReplayTableComment {
   /** Names its consumer group. */
   id: string
   /** By partition: the offset up to which the log is read. */
@@ -37,12 +38,18 @@ export function rebuildNames ({ live }: RebuildTables) {
   }
 }
 
+/** Has a table say whose rows it holds, so that erasure finds it, and nothing of a replay's state. */
+export function ownedBy (stream: string): string {
+  const comment: ReplayTableComment = { stream }
+  return `COMMENT '${JSON.stringify(comment)}'`
+}
+
 /** Creates the target and its input; the view on the live inserts comes later, with the boundary. */
-export function createRebuild (tables: RebuildTables, select: string): string[] {
+export function createRebuild (tables: RebuildTables, stream: string, select: string): string[] {
   const { database, raw, live } = tables
   const { target, input, inputView } = rebuildNames(tables)
   return [
-    `CREATE TABLE ${database}.${target} AS ${database}.${live}`,
+    `CREATE TABLE ${database}.${target} AS ${database}.${live} ${ownedBy(stream)}`,
     `CREATE TABLE ${database}.${input} AS ${database}.${raw} ENGINE = Null`,
     `CREATE MATERIALIZED VIEW ${database}.${inputView} TO ${database}.${target} AS ` +
       select.replace(from(tables), `FROM ${database}.${input}`)
@@ -58,6 +65,35 @@ export function createLiveView (
   return `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
     select.replace(from(tables), `${from(tables)} WHERE ${beyond(ends)}`)
 }
+
+/**
+ * Has the live view leave out what is stored already: the records below `stored`, as far as they arrived
+ * until `newestMs`. A log that was emptied begins again at offset 0 with arrivals that are newer.
+ */
+export function leaveOutStored (
+  tables: RebuildTables, select: string, { stored, newestMs }: StoredRecords
+): string {
+  const { database, live } = tables
+  const newer = `received_at > fromUnixTimestamp64Milli(${newestMs}, 'UTC')`
+  return `ALTER TABLE ${database}.${live}_view MODIFY QUERY ` +
+    select.replace(from(tables), `${from(tables)} WHERE (${beyond(stored)}) OR (${newer})`)
+}
+
+export interface StoredRecords {
+  /** By partition: the offset below which everything is stored. */
+  stored: Readonly<Record<string, number>>
+  /** Newest arrival among them, epoch milliseconds. */
+  newestMs: number
+}
+
+/** What a view selects without the condition that an earlier rebuild may have put in. */
+export function selectOfView (tables: RebuildTables, select: string): string {
+  const [head = '', rest] = select.split(from(tables))
+  return rest === undefined ? select : `${head}${from(tables)}${rest.replace(LEFT_OUT, '')}`
+}
+
+/** As ClickHouse shows the condition of `leaveOutStored`. */
+const LEFT_OUT = /^ WHERE \(?(_offset >= multiIf\(|true).*? OR \(received_at > \w+\(\d+, 'UTC'\)\)/
 
 /** The rows from the boundary on, those of partitions that are new since among them. */
 export function beyond (ends: Readonly<Record<string, number>>): string {

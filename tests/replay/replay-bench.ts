@@ -1,0 +1,221 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Registry } from 'prom-client'
+import { recordKey, streams, userTags } from '../../contract/index.ts'
+import { openEmbeddedLog } from '../../eventlog/index.ts'
+import {
+  NOTHING_ERASED, createClickHouseSink, createClickHouseStoredIds, startProcessor
+} from '../../processors/index.ts'
+import { ReplayStore, rebuild } from '../../replay/index.ts'
+import { Bench, TENANT } from '../erasure/job-bench.ts'
+import { createUserTagRecords } from '../processors/user-tag-records.ts'
+import { until } from '../support/until.ts'
+import type { Stream } from '../../contract/index.ts'
+import type { EventLog } from '../../eventlog/index.ts'
+import type { InsertRequest, Processor, ProcessorConfig, Sink } from '../../processors/index.ts'
+import type { ReplayReport } from '../../replay/index.ts'
+import type { TestClickHouse } from '../support/clickhouse.ts'
+import type { UserTagRecords } from '../processors/user-tag-records.ts'
+
+const STREAM = streams.find(({ name }) => name === 'user_tags') as Stream
+const STORED_MS_MAX = 30_000
+const CONFIG: ProcessorConfig = {
+  group: 'processors',
+  batch: { rowsMax: 20, bytesMax: 1_000_000, ageMsMax: 20 },
+  duplicates: { windowMs: 0, idsMax: 1_000 },
+  insertsMax: 2,
+  retryMsMax: 50,
+  schemaWaitMs: 0,
+  stallMsMax: 60_000
+}
+const SILENT = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** The processors' sink, which remembers every insert, and does what a test wants before and after each. */
+class WatchedSink implements Sink {
+  readonly requests: InsertRequest[] = []
+  readonly #sink: Sink
+  before: (request: InsertRequest) => Promise<void> = async () => {}
+  after: (request: InsertRequest) => Promise<void> = async () => {}
+
+  constructor (sink: Sink) {
+    this.#sink = sink
+  }
+
+  async insert (request: InsertRequest): Promise<void> {
+    this.requests.push(request)
+    await this.before(request)
+    await this.#sink.insert(request)
+    await this.after(request)
+  }
+
+  /** Does once more what has been done, as zombies would that stood still before each of their inserts. */
+  async insertAgain (): Promise<void> {
+    const signal = AbortSignal.timeout(STORED_MS_MAX)
+    for (const request of this.requests) await this.#sink.insert({ ...request, signal })
+  }
+}
+
+/** A replay's store that stops where a test wants something to happen. */
+class WatchedStore extends ReplayStore {
+  hasSwapped = false
+  beforeSwap: () => Promise<void> = async () => {}
+  afterSwap: () => Promise<void> = async () => {}
+  beforeCount: () => Promise<void> = async () => {}
+  beforeView: () => Promise<void> = async () => {}
+  beforeRemoval: () => Promise<void> = async () => {}
+
+  override async run (statements: readonly string[]): Promise<void> {
+    const swaps = statements.some((statement) => statement.startsWith('EXCHANGE TABLES'))
+    if (statements.some((statement) => statement.includes('__replay_live_view TO'))) await this.beforeView()
+    if (swaps) await this.beforeSwap()
+    await super.run(statements)
+    if (!swaps) return
+    this.hasSwapped = true
+    await this.afterSwap()
+  }
+
+  override async removeErased (...args: Parameters<ReplayStore['removeErased']>): Promise<void> {
+    await this.beforeRemoval()
+    await super.removeErased(...args)
+  }
+
+  override async countsOf (...args: Parameters<ReplayStore['countsOf']>): Promise<[number, number]> {
+    await this.beforeCount()
+    return await super.countsOf(...args)
+  }
+}
+
+/** User tags in an embedded log, one processor that stores them, erasures, and replays of the log. */
+export class ReplayBench {
+  readonly erasure: Bench
+  readonly sink: WatchedSink
+  store: WatchedStore
+  /** Looks at what is committed. */
+  looks = 0
+  readonly #directory: string
+  readonly #eventLog: EventLog
+  readonly #records: UserTagRecords
+  readonly #processor: Processor
+  #sent = 0
+
+  static async open (clickHouse: TestClickHouse): Promise<ReplayBench> {
+    const erasure = await Bench.open(clickHouse)
+    const { writeClient: client } = erasure.database
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
+    const eventLog = openEmbeddedLog({ directory, heartbeatMs: 50 })
+    await eventLog.createTopics([{ name: userTags.topic, partitions: 2 }])
+    const sink = new WatchedSink(createClickHouseSink(client, CONFIG.insertsMax))
+    const processor = await startProcessor({
+      eventLog,
+      streams: [STREAM],
+      sink,
+      erasures: NOTHING_ERASED,
+      storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
+      config: CONFIG,
+      metrics: new Registry(),
+      log: SILENT,
+      now: Date.now
+    })
+    const records = await createUserTagRecords()
+    return new ReplayBench({ erasure, directory, eventLog, sink, processor, records })
+  }
+
+  private constructor ({ erasure, directory, eventLog, sink, processor, records }: {
+    erasure: Bench
+    directory: string
+    eventLog: EventLog
+    sink: WatchedSink
+    processor: Processor
+    records: UserTagRecords
+  }) {
+    this.erasure = erasure
+    this.sink = sink
+    this.store = this.newStore()
+    this.#directory = directory
+    this.#eventLog = eventLog
+    this.#processor = processor
+    this.#records = records
+  }
+
+  /** A store as each run of the command has its own. */
+  newStore (): WatchedStore {
+    const { writeClient: client, config: { database } } = this.erasure.database
+    this.store = new WatchedStore({ client, database })
+    return this.store
+  }
+
+  async append (cookie: string, count = 1): Promise<void> {
+    await this.#eventLog.append(userTags.topic, Array.from({ length: count }, () => ({
+      key: recordKey(TENANT, cookie),
+      value: this.#records.bytes({ eventId: `e${this.#sent++}`, cookie, tenant: TENANT }),
+      timestampMs: Date.now()
+    })))
+  }
+
+  /** Resolves when everything in the log is stored and committed. */
+  async isStored (): Promise<void> {
+    await until('everything is stored', STORED_MS_MAX, async () => {
+      const [offsets, commits] = await Promise.all([
+        this.#eventLog.offsets(userTags.topic),
+        this.#eventLog.committedOffsets(CONFIG.group, userTags.topic)
+      ])
+      const committed = new Map(commits.map(({ partition, offset, metadata }) => {
+        return [partition, metadata === '' ? offset : -1]
+      }))
+      const isDone = offsets.every(({ partition, begin, end }) => {
+        return begin === end || committed.get(partition) === end
+      })
+      return isDone || undefined
+    })
+  }
+
+  async rebuild (
+    live: string, limits: { countMsMax?: number, swapWaitMsMax?: number } = {}
+  ): Promise<ReplayReport> {
+    const { writeClient: client, config: { database } } = this.erasure.database
+    const look: EventLog['committedOffsets'] = async (...args) => {
+      this.looks += 1
+      return await this.#eventLog.committedOffsets(...args)
+    }
+    const eventLog = new Proxy(this.#eventLog, {
+      get: (target, name) => {
+        return name === 'committedOffsets' ? look : (Reflect.get(target, name) as Function).bind(target)
+      }
+    })
+    return await rebuild({
+      eventLog,
+      sink: createClickHouseSink(client, CONFIG.insertsMax),
+      storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
+      erasures: NOTHING_ERASED,
+      config: CONFIG,
+      log: SILENT,
+      stream: STREAM,
+      live,
+      database,
+      store: this.store,
+      onProgress: () => {},
+      signal: AbortSignal.timeout(60_000),
+      now: Date.now,
+      ...limits
+    })
+  }
+
+  /** Positions of a table's rows, in order. */
+  async positionsIn (table: string): Promise<unknown[]> {
+    return await this.erasure.sql(`SELECT _partition, _offset, cookie FROM ${table} ORDER BY _partition, _offset`)
+  }
+
+  /** Events of a table: rows, or the sum of a rollup's counts. */
+  async eventsIn (table: string): Promise<number> {
+    const count = table.endsWith('_by_minute') ? 'sum(count)' : 'count()'
+    const [row] = await this.erasure.sql<{ n: number }>(`SELECT toUInt32(${count}) AS n FROM ${table}`)
+    return row?.n ?? NaN
+  }
+
+  async close (): Promise<void> {
+    await this.#processor.stop()
+    await this.#eventLog.close()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
