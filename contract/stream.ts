@@ -30,8 +30,8 @@ export interface StreamDeclaration {
     bySubject?: string
     /** Rollup by minute of event time; holds no subject. */
     byMinute?: string
-    /** The same by hour. */
-    byHour?: string
+    /** The same by hour, by minute and by millisecond, in one table: columns `unit` and `start`. */
+    byTime?: string
   }
   /** Which retention the raw table has, where it is not that of raw tables. */
   rawRetention?: 'rollup'

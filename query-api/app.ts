@@ -67,7 +67,7 @@ function openReaders ({ client: unobserved, config, registry, now = Date.now }: 
     userStatistics: userStatisticsReader(options('user_statistics', points)),
     reports: reportReader(options('reports', singles)),
     analytics: analyticsReader(options('analytics', singles)),
-    visits: visitsReader({ ...options('visits', { ...singles, startIntervalMs: points.startIntervalMs }), now })
+    visits: visitsReader({ ...options('visits', points), now })
   }
 }
 

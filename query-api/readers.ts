@@ -5,7 +5,7 @@ import { analyticsQuery, toAnalyticsAnswer } from './queries/analytics.ts'
 import { profilesQuery, toProfiles } from './queries/profiles.ts'
 import { reportQuery, toReport } from './reports/report.ts'
 import { toUserStatistics, userStatisticsQuery } from './queries/user-statistics.ts'
-import { toVisitsBody, visitsQuery } from './queries/visits.ts'
+import { toVisitsBodies, visitsQuery } from './queries/visits.ts'
 import type { AggregatesAnswer } from './queries/aggregates.ts'
 import type { AggregatesRequest } from './parse-aggregates-request.ts'
 import type { AnalyticsAnswer } from './queries/analytics.ts'
@@ -15,7 +15,7 @@ import type { ProfileRequest } from './parse-profile-request.ts'
 import type { Query, QueryClient } from './query-client.ts'
 import type { Report } from './reports/report.ts'
 import type { ReportRequest } from './parse-report-request.ts'
-import type { Row } from '../contract/index.ts'
+import type { MillraceError, Row } from '../contract/index.ts'
 import type { SharedReadLimits } from './read-sharing.ts'
 import type { UserStatistics } from './queries/user-statistics.ts'
 import type { UserStatisticsRequest } from './parse-user-statistics-request.ts'
@@ -99,19 +99,36 @@ export function analyticsReader (
   })
 }
 
+/** Windows of visits in one query: each has an answer of up to 20 MB, and is held up by the others. */
+const VISITS_BATCH_SIZE_MAX = 4
+
 /**
- * Answers are the text of their body. A window that ends now ends when it is read, so that all who wait for
- * the same window, of whatever millisecond they asked, share one query.
+ * Answers are the text of their body, or why there is none. A window that ends now ends when it is read, so
+ * that all who wait for the same window, of whatever millisecond they asked, have one; different windows of a
+ * tenant share a query, but for those of distinct visitors, which is the slower question by far.
  */
 export function visitsReader (
-  { now, ...options }: ReaderOptions & { now: () => number }
-): SharedRead<TenantRequest<VisitsRequest>, string> {
-  return singleReader(options, {
-    keyOf: ({ tenant, request: { aggregation, unique, timeRange, sliding } }) => JSON.stringify([
+  { client, limits, onBatch, now }: ReaderOptions & { now: () => number }
+): SharedRead<TenantRequest<VisitsRequest>, string | MillraceError> {
+  const keyOf = ({ tenant, request }: TenantRequest<VisitsRequest>): string => {
+    const { aggregation, unique, timeRange, sliding } = request
+    return JSON.stringify([
       tenant, aggregation, unique, sliding.from ? 'slides' : timeRange.fromMs, sliding.to ? 'slides' : timeRange.toMs
-    ]),
-    queryOf: ({ tenant, request }) => visitsQuery(tenant, { ...request, timeRange: rangeAt(request, now()) }),
-    answerOf: (_read, rows) => toVisitsBody(rows)
+    ])
+  }
+  return new SharedRead({
+    limits: { ...limits, batchSizeMax: Math.min(limits.batchSizeMax, VISITS_BATCH_SIZE_MAX) },
+    onBatch,
+    keyOf,
+    groupOf: (read) => read.request.unique ? keyOf(read) : JSON.stringify([read.tenant]),
+    subjectOf: keyOf,
+    bytesOf: () => 0,
+    readMany: async (reads, signal) => {
+      const tenant = reads[0]?.tenant as string
+      const nowMs = now()
+      const windows = reads.map(({ request }) => ({ ...request, timeRange: rangeAt(request, nowMs) }))
+      return toVisitsBodies(windows, await client.query(visitsQuery(tenant, windows), signal))
+    }
   })
 }
 
@@ -123,20 +140,18 @@ export function reportReader (options: ReaderOptions): SharedRead<ReportRead, ob
 }
 
 interface SingleReadOptions<Read, Answer> {
-  /** Without it, reads are equal where all that they ask is. */
-  keyOf?: (read: Read) => string
   queryOf: (read: Read) => Query
   answerOf: (read: Read, rows: readonly Row[]) => Answer
 }
 
 /** Requests are read one by one; equal ones that wait share the answer. */
 function singleReader<Read extends TenantRequest<unknown>, Answer> (
-  { client, limits, onBatch }: ReaderOptions, { keyOf, queryOf, answerOf }: SingleReadOptions<Read, Answer>
+  { client, limits, onBatch }: ReaderOptions, { queryOf, answerOf }: SingleReadOptions<Read, Answer>
 ): SharedRead<Read, Answer> {
   return new SharedRead<Read, Answer>({
     limits: { ...limits, batchSizeMax: 1 },
     onBatch,
-    keyOf: keyOf ?? ((read) => JSON.stringify(read)),
+    keyOf: (read) => JSON.stringify(read),
     groupOf: ({ tenant }) => tenant,
     subjectOf: () => '',
     bytesOf: () => 0,

@@ -49,7 +49,8 @@ export async function recountStream (
   for (const rollup of rollupsOf(stream)) {
     const { tables, faults } = await recountRollup(stream, rollup, range, options)
     recount.faults.push(...faults)
-    recount.tables.push(...tables)
+    const listed = recount.tables.map(({ table }) => table)
+    recount.tables.push(...tables.filter(({ table }) => !listed.includes(table)))
   }
   return recount
 }

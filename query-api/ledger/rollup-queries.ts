@@ -15,35 +15,55 @@ import type { RecountRange } from './recount-queries.ts'
 
 export interface Rollup {
   name: string
-  /** Its column of time, in the unit of its name. */
-  unit: 'minute' | 'hour'
+  unit: Unit
+  /** Its column of time. */
+  column: string
+  /** SQL of what else tells its rows from others of the table; may be empty. */
+  filter: string
 }
+
+type Unit = 'millisecond' | 'minute' | 'hour'
 
 /** Hour of the rows of which it is not known: the erased ones. */
 const ANY_HOUR = -1
-const START = { minute: 'toStartOfMinute', hour: 'toStartOfHour' }
 
-export function rollupsOf ({ tables: { byMinute, byHour } }: Stream): Rollup[] {
-  const named = (name: string | undefined, unit: Rollup['unit']): Rollup[] => {
-    return name === undefined ? [] : [{ name, unit }]
+/** A time in epoch seconds, and the start of an event's minute or hour. */
+const secondsAt = (unit: Unit, time: string): string => {
+  return unit === 'millisecond' ? `toUnixTimestamp64Milli(${time}) / 1000` : `toUnixTimestamp(${time})`
+}
+const START: Record<Unit, (time: string) => string> = {
+  millisecond: (time) => time,
+  minute: (time) => `toStartOfMinute(${time})`,
+  hour: (time) => `toStartOfHour(${time})`
+}
+
+/** A table that counts by several units is a rollup for each. */
+export function rollupsOf ({ tables: { byMinute, byTime } }: Stream): Rollup[] {
+  const rollups: Rollup[] = []
+  if (byMinute !== undefined) rollups.push({ name: byMinute, unit: 'minute', column: 'minute', filter: '' })
+  if (byTime === undefined) return rollups
+  for (const unit of ['hour', 'minute', 'millisecond'] as const) {
+    rollups.push({ name: byTime, unit, column: 'start', filter: ` AND unit = '${unit}'` })
   }
-  return [...named(byMinute, 'minute'), ...named(byHour, 'hour')]
+  return rollups
 }
 
 /** What a rollup holds in every day of arrival that the range touches, by the events' hour of the day. */
-export function rollupHoursQuery (stream: Stream, { name, unit }: Rollup, timeRange: TimeRange): Query {
-  const check = checkOf(stream, { at: unit, times: ' * count', sum: (measure) => `sum_${measure}` })
+export function rollupHoursQuery (
+  stream: Stream, { name, unit, column, filter }: Rollup, timeRange: TimeRange
+): Query {
+  const check = checkOf(stream, { at: secondsAt(unit, column), times: ' * count', sum: (measure) => `sum_${measure}` })
   return {
     name: 'ledger_rollup',
     sql: `
 SELECT
   toString(received_date) AS day,
-  toHour(${unit}) AS hour,
+  toHour(${column}) AS hour,
   sum(count) AS found_n,
   toString(sum(${check})) AS check
 FROM ${name}
 WHERE received_date >= toDate(toDateTime({from_s:UInt32}, 'UTC'), 'UTC')
-  AND received_date <= toDate(toDateTime({to_s:UInt32} - 1, 'UTC'), 'UTC')
+  AND received_date <= toDate(toDateTime({to_s:UInt32} - 1, 'UTC'), 'UTC')${filter}
 GROUP BY day, hour`.trimStart(),
     params: { ...secondsOf(timeRange) }
   }
@@ -57,7 +77,7 @@ export function rawHoursQuery (
   stream: Stream, { unit }: Rollup, { positions, timeRange }: RecountRange
 ): Query {
   const { eventTime, tables: { raw } } = stream
-  const check = checkOf(stream, { at: `${START[unit]}(${eventTime})`, times: '', sum: (measure) => measure })
+  const check = checkOf(stream, { at: secondsAt(unit, START[unit](eventTime)), times: '', sum: (measure) => measure })
   return {
     name: 'ledger_arrivals',
     sql: `
@@ -94,7 +114,7 @@ export interface DifferingDay {
  * are as many rows as there should be, `found_n` counts those in buckets that are right in everything.
  */
 export function rollupBucketsQuery (
-  { eventTime, rollup, tables: { raw } }: Stream, { name, unit }: Rollup, { day, hours }: DifferingDay
+  { eventTime, rollup, tables: { raw } }: Stream, { name, unit, column, filter }: Rollup, { day, hours }: DifferingDay
 ): Query {
   const keys = ['at_s', 'tenant', ...rollup?.dimensions ?? []].join(', ')
   const sums = rollup?.sums ?? []
@@ -115,13 +135,13 @@ FROM (
     ${keys}, sum(expected) AS bucket_expected, sum(found) AS bucket_found,
     bucket_expected = bucket_found${agree} AS agrees
   FROM (
-    SELECT toUnixTimestamp(${START[unit]}(${eventTime})) AS ${keys}, toUInt64(1) AS expected, toUInt64(0) AS found${own}
+    SELECT ${secondsAt(unit, START[unit](eventTime))} AS ${keys}, toUInt64(1) AS expected, toUInt64(0) AS found${own}
     FROM ${raw}
     WHERE toDate(received_at, 'UTC') = toDate({day:String}) AND toHour(${eventTime}) IN {hours:Array(UInt8)}
     UNION ALL
-    SELECT toUnixTimestamp(${unit}) AS ${keys}, toUInt64(0) AS expected, count AS found${other}
+    SELECT ${secondsAt(unit, column)} AS ${keys}, toUInt64(0) AS expected, count AS found${other}
     FROM ${name}
-    WHERE received_date = toDate({day:String}) AND toHour(${unit}) IN {hours:Array(UInt8)}
+    WHERE received_date = toDate({day:String}) AND toHour(${column}) IN {hours:Array(UInt8)}${filter}
   )
   GROUP BY ${keys}
 )
@@ -180,7 +200,7 @@ export function toRollupFaults (stream: string, { name }: Rollup, rows: readonly
 function checkOf (
   { rollup }: Stream, { at, times, sum }: { at: string, times: string, sum: (measure: string) => string }
 ): string {
-  const bucket = [`toUnixTimestamp(${at})`, 'tenant', ...rollup?.dimensions ?? []].join(', ')
+  const bucket = [at, 'tenant', ...rollup?.dimensions ?? []].join(', ')
   const sums = (rollup?.sums ?? []).map((measure) => {
     return ` + cityHash64('${measure}', ${bucket}) * toUInt64(toInt64(${sum(measure)}))`
   })

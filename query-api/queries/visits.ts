@@ -1,7 +1,8 @@
 /**
- * Visits by page and bucket of time. Whole hours are counted from the rollup by hour where the buckets are no
- * shorter, whole minutes beside them from the rollup by minute, and what is left of a window at its ends from
- * the raw rows: exact to the millisecond, and a year costs no more than its hours.
+ * Visits by page and bucket of time. They are counted from a table that holds each visit by its hour, by its
+ * minute and by its millisecond: whole hours where the buckets are no shorter, whole minutes beside them, and
+ * milliseconds at the ends of a window. Exact, and a year costs no more than its hours. Distinct visitors are
+ * counted from the raw rows.
  */
 import { MillraceError, formatTime, visits } from '../../contract/index.ts'
 import { storablePart } from '../parse-window.ts'
@@ -12,10 +13,11 @@ import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
 /** Counts in one answer: 20 MB of text, of which a default window by minute needs 1,440 a page. */
 export const VISITS_COUNTS_MAX = 500_000
 
-const MINUTE_S = 60
-const HOUR_S = 3600
+type Unit = 'hour' | 'minute' | 'millisecond'
 
-/** The start of a time's bucket. `time` is a DateTime or a DateTime64 in UTC. */
+const UNIT_MS: Record<Unit, number> = { hour: 3_600_000, minute: 60_000, millisecond: 1 }
+
+/** The start of a time's bucket. `time` is a DateTime64 in UTC. */
 const BUCKETS: Record<Aggregation, (time: string) => string> = {
   minute: (time) => `toStartOfMinute(${time})`,
   hour: (time) => `toStartOfHour(${time})`,
@@ -23,66 +25,34 @@ const BUCKETS: Record<Aggregation, (time: string) => string> = {
   month: (time) => `toDateTime(toStartOfMonth(${time}), 'UTC')`
 }
 
-/** What the rollup by hour does not count. */
-const OUTSIDE_HOURS = `
-      AND (
-        minute < toDateTime({hours_from_s:Int64}, 'UTC')
-        OR minute >= toDateTime({hours_to_s:Int64}, 'UTC')
-      )`
+export type VisitsWindow = Omit<VisitsRequest, 'sliding'>
 
-/**
- * What no rollup counts. As milliseconds: compared with a DateTime, ClickHouse (26.7) takes `<` for `<=` of
- * the second before when it looks at the primary key, and leaves out the fraction of that second.
- */
-const OUTSIDE_MINUTES = `
-      AND (
-        visitedAt < fromUnixTimestamp64Milli(1000 * {minutes_from_s:Int64}, 'UTC')
-        OR visitedAt >= fromUnixTimestamp64Milli(1000 * {minutes_to_s:Int64}, 'UTC')
-      )`
-
-export function visitsQuery (
-  tenant: string, { aggregation, timeRange, unique }: Omit<VisitsRequest, 'sliding'>
-): Query {
-  const range = storablePart(timeRange)
-  const params = { tenant, ...range, counts_max: VISITS_COUNTS_MAX + 1 }
-  const bucket = BUCKETS[aggregation]
-  if (unique) {
-    const counts = rawCounts(bucket('visitedAt'), 'uniqExact(identifier)')
-    return { name: 'visits_unique', sql: byPage(counts), params }
-  }
-  const minutes = wholeUnits(range, MINUTE_S)
-  const hours = aggregation === 'minute' ? undefined : wholeUnits(range, HOUR_S)
-  const isCovered = (whole: Whole | undefined, from: number, to: number): boolean => {
-    return whole !== undefined && whole.from === from && whole.to === to
-  }
-  const counts = [
-    ...(hours === undefined ? [] : [rollupCounts('hour', bucket('hour'))]),
-    ...(minutes === undefined || isCovered(hours, minutes.from, minutes.to)
-      ? []
-      : [rollupCounts('minute', bucket('minute'), hours === undefined ? '' : OUTSIDE_HOURS)]),
-    ...(isCovered(minutes, range.from_ms / 1000, range.to_ms / 1000)
-      ? []
-      : [rawCounts(bucket('visitedAt'), 'count()', minutes === undefined ? '' : OUTSIDE_MINUTES)])
-  ]
+/** One query for several windows of one tenant; the rows of each have its place in `windows`. */
+export function visitsQuery (tenant: string, windows: readonly VisitsWindow[]): Query {
+  const parts = windows.map(windowPart)
   return {
-    name: 'visits',
-    sql: byPage(together(counts)),
-    params: {
-      ...params,
-      ...(minutes === undefined ? {} : { minutes_from_s: minutes.from, minutes_to_s: minutes.to }),
-      ...(hours === undefined ? {} : { hours_from_s: hours.from, hours_to_s: hours.to })
-    }
+    name: windows.some(({ unique }) => unique) ? 'visits_unique' : 'visits',
+    sql: parts.map(({ sql }) => sql).join('\nUNION ALL\n'),
+    params: Object.assign({ tenant, counts_max: VISITS_COUNTS_MAX + 1 }, ...parts.map(({ params }) => params))
   }
 }
 
 /**
- * The body of an answer, as text: an object would not keep the order of pages whose names look like numbers.
- * Throws MillraceError `invalid_time_range` where there are more counts than one answer holds.
+ * The body of the answer to each window, as text: an object would not keep the order of pages whose names look
+ * like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`.
  */
-export function toVisitsBody (rows: readonly Row[]): string {
+export function toVisitsBodies (
+  windows: readonly VisitsWindow[], rows: readonly Row[]
+): Array<string | MillraceError> {
+  const rowsOf = Map.groupBy(rows, (row) => Number(row['window']))
+  return windows.map((_, index) => toVisitsBody(rowsOf.get(index) ?? []))
+}
+
+function toVisitsBody (rows: readonly Row[]): string | MillraceError {
   const timeframes = new Map<number, string>()
   let counts = 0
   const pages = rows.map((row) => {
+    const name = Buffer.from(row['pageUrl'] as string)
     const buckets = row['buckets'] as ReadonlyArray<readonly [number | string, number | string]>
     counts += buckets.length
     const entries = buckets.map(([bucketS, visitCount]) => {
@@ -91,76 +61,93 @@ export function toVisitsBody (rows: readonly Row[]): string {
       timeframes.set(seconds, timeframe)
       return `{"timeframe":"${timeframe}","visit_count":${Number(visitCount)}}`
     })
-    return `${JSON.stringify(row['pageUrl'])}:[${entries.join(',')}]`
+    return { name, text: `${JSON.stringify(row['pageUrl'])}:[${entries.join(',')}]` }
   })
   if (counts > VISITS_COUNTS_MAX) {
-    throw new MillraceError(
+    return new MillraceError(
       'invalid_time_range', `The answer has more than ${VISITS_COUNTS_MAX} counts: ask for a shorter window`
     )
   }
-  return `{"data":{${pages.join(',')}}}`
+  pages.sort((a, b) => Buffer.compare(a.name, b.name))
+  return `{"data":{${pages.map(({ text }) => text).join(',')}}}`
 }
 
-/** Epoch seconds, `[from, to)`. */
-interface Whole {
-  from: number
-  to: number
-}
-
-/** The whole minutes, or hours, of a range; undefined where it has none. */
-function wholeUnits (
-  { from_ms: fromMs, to_ms: toMs }: ReturnType<typeof storablePart>, unitS: number
-): Whole | undefined {
-  const from = Math.ceil(fromMs / 1000 / unitS) * unitS
-  const to = Math.floor(toMs / 1000 / unitS) * unitS
-  return from < to ? { from, to } : undefined
-}
-
-function rollupCounts (unit: 'minute' | 'hour', bucket: string, condition = ''): string {
-  return `
-    SELECT pageUrl, toUnixTimestamp(${bucket}) AS bucket_s, sum(count) AS visit_count
-    FROM ${unit === 'hour' ? visits.tables.byHour : visits.tables.byMinute}
-    WHERE tenant = {tenant:String}
-      AND ${unit} >= toDateTime({${unit}s_from_s:Int64}, 'UTC')
-      AND ${unit} < toDateTime({${unit}s_to_s:Int64}, 'UTC')${condition}
-    GROUP BY pageUrl, bucket_s`
-}
-
-function rawCounts (bucket: string, count: string, condition = ''): string {
-  return `
-    SELECT pageUrl, toUnixTimestamp(${bucket}) AS bucket_s, ${count} AS visit_count
-    FROM ${visits.tables.raw}
-    WHERE tenant = {tenant:String}
-      AND visitedAt >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
-      AND visitedAt < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')${condition}
-    GROUP BY pageUrl, bucket_s`
-}
-
-/** The counts of several tables, none of which counts what another one does. */
-function together (counts: readonly string[]): string {
-  const [first = '', ...others] = counts
-  if (others.length === 0) return first
-  return `
-    SELECT pageUrl, bucket_s, sum(visit_count) AS visit_count
-    FROM (${counts.map(indent).join('\n      UNION ALL')}
-    )
-    GROUP BY pageUrl, bucket_s`
+interface Part {
+  sql: string
+  params: Record<string, number>
 }
 
 /** One row a page: far less text than one a count. */
-function byPage (counts: string): string {
-  return `
-SELECT pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
-FROM (
-  SELECT pageUrl, bucket_s, visit_count
-  FROM (${counts}
-  )
+function windowPart ({ aggregation, timeRange, unique }: VisitsWindow, index: number): Part {
+  const range = storablePart(timeRange)
+  const bucket = BUCKETS[aggregation]
+  const { counts, params } = unique
+    ? visitorCounts(bucket, range, index)
+    : visitCounts(bucket, range, aggregation, index)
+  const sql = `
+SELECT ${index} AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+FROM (${counts}
+  GROUP BY pageUrl, bucket_s
   LIMIT {counts_max:UInt32}
 )
-GROUP BY pageUrl
-ORDER BY pageUrl`.trimStart()
+GROUP BY pageUrl`
+  return { sql: sql.trimStart(), params }
 }
 
-function indent (sql: string): string {
-  return sql.replaceAll('\n', '\n  ')
+/** `[from_ms, to_ms)`, epoch milliseconds. */
+type Range = ReturnType<typeof storablePart>
+
+function visitorCounts (bucket: (time: string) => string, { from_ms, to_ms }: Range, index: number) {
+  const counts = `
+  SELECT pageUrl, toUnixTimestamp(${bucket('visitedAt')}) AS bucket_s, uniqExact(identifier) AS visit_count
+  FROM ${visits.tables.raw}
+  WHERE tenant = {tenant:String}
+    AND visitedAt >= ${timeOf(`from_${index}`)}
+    AND visitedAt < ${timeOf(`to_${index}`)}`
+  return { counts, params: { [`from_${index}`]: from_ms, [`to_${index}`]: to_ms } }
+}
+
+function visitCounts (
+  bucket: (time: string) => string, range: Range, aggregation: Aggregation, index: number
+) {
+  const units: readonly Unit[] = aggregation === 'minute'
+    ? ['minute', 'millisecond']
+    : ['hour', 'minute', 'millisecond']
+  const params: Record<string, number> = {}
+  const edge = (name: string, ms: number): string => {
+    params[`${name}_${index}`] = ms
+    return timeOf(`${name}_${index}`)
+  }
+  const conditions: string[] = []
+  let counted: { whole: Range, from: string, to: string } | undefined
+  for (const unit of units) {
+    const whole = wholeUnits(range, UNIT_MS[unit])
+    if (whole === undefined) continue
+    const { from_ms: fromMs, to_ms: toMs } = whole
+    if (counted?.whole.from_ms === fromMs && counted.whole.to_ms === toMs) continue
+    const from = edge(`${unit}s_from`, fromMs)
+    const to = edge(`${unit}s_to`, toMs)
+    const beside = counted === undefined ? '' : ` AND (start < ${counted.from} OR start >= ${counted.to})`
+    conditions.push(`(unit = '${unit}' AND start >= ${from} AND start < ${to}${beside})`)
+    counted = { whole, from, to }
+  }
+  if (conditions.length === 0) conditions.push('false')
+  const counts = `
+  SELECT pageUrl, toUnixTimestamp(${bucket('start')}) AS bucket_s, sum(count) AS visit_count
+  FROM ${visits.tables.byTime}
+  WHERE tenant = {tenant:String} AND (
+    ${conditions.join('\n    OR ')}
+  )`
+  return { counts, params }
+}
+
+/** The whole hours, minutes or milliseconds of a range; undefined where it has none. */
+function wholeUnits ({ from_ms: fromMs, to_ms: toMs }: Range, unitMs: number): Range | undefined {
+  const from = Math.ceil(fromMs / unitMs) * unitMs
+  const to = Math.floor(toMs / unitMs) * unitMs
+  return from < to ? { from_ms: from, to_ms: to } : undefined
+}
+
+function timeOf (parameter: string): string {
+  return `fromUnixTimestamp64Milli({${parameter}:Int64}, 'UTC')`
 }

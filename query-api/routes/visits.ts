@@ -1,6 +1,6 @@
 import { clientSignal } from '../client-signal.ts'
 import { parseVisitsRequest } from '../parse-visits-request.ts'
-import { visits as stream } from '../../contract/index.ts'
+import { MillraceError, visits as stream } from '../../contract/index.ts'
 import { tenantOf } from '../../http/index.ts'
 import { VISITS_OPERATION } from '../operations/systems.ts'
 import type { FastifyInstance } from 'fastify'
@@ -10,8 +10,8 @@ import type { TenantRequest } from '../readers.ts'
 import type { VisitsRequest } from '../parse-visits-request.ts'
 
 export interface VisitsOptions {
-  /** Reads the body of the answer. */
-  visits: SharedRead<TenantRequest<VisitsRequest>, string>
+  /** Reads the body of the answer, or why there is none. */
+  visits: SharedRead<TenantRequest<VisitsRequest>, string | MillraceError>
   now: () => number
 }
 
@@ -26,6 +26,7 @@ export function registerVisits (server: FastifyInstance, { visits, now }: Visits
   server.get<{ Querystring: RawQuery }>('/visits', { config }, async (request, reply) => {
     const read = { tenant: tenantOf(request), request: parseVisitsRequest(request.query, now()) }
     const body = await visits.read(read, clientSignal(reply))
+    if (body instanceof MillraceError) throw body
     reply.type('application/json; charset=utf-8')
     return body
   })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { analyticsQuery, toAnalyticsAnswer } from '../../query-api/queries/analytics.ts'
 import { toUserStatistics, userStatisticsQuery } from '../../query-api/queries/user-statistics.ts'
-import { VISITS_COUNTS_MAX, toVisitsBody, visitsQuery } from '../../query-api/queries/visits.ts'
+import { VISITS_COUNTS_MAX, toVisitsBodies, visitsQuery } from '../../query-api/queries/visits.ts'
 import { REPORT_ROWS_MAX, percentOf, reportQuery, toReport } from '../../query-api/reports/report.ts'
 import { browsers, devices } from '../../query-api/reports/shares.ts'
 import { conversion, stageJourney, stageTimes, stages } from '../../query-api/reports/stages.ts'
@@ -11,6 +11,7 @@ import { pages, urlJourney } from '../../query-api/reports/pages.ts'
 
 const HOSTILE = "x' OR 1=1; DROP TABLE visits; -- {tenant:String} \\' \u0000 `"
 const timeRange = { fromMs: 1, toMs: 200_001 }
+const WINDOW = { aggregation: 'day', timeRange, unique: false } as const
 const REPORTS = {
   conversion, stageJourney, stageTimes, stages, pages, urlJourney, elements, browsers, devices
 }
@@ -43,10 +44,29 @@ describe('the text of a query', () => {
     ['inside one minute', { aggregation: 'minute', timeRange: { fromMs: 1, toMs: 2 }, unique: false }],
     ['unique', { aggregation: 'day', timeRange, unique: true }]
   ] as const)('is fixed for visits: %s', (name, request) => {
-    const { sql, params } = visitsQuery(HOSTILE, request)
+    const { sql, params } = visitsQuery(HOSTILE, [request])
     expect(sql).toBe(golden('visits')[name])
-    const { fromMs, toMs } = request.timeRange
-    expect(params).toMatchObject({ tenant: HOSTILE, from_ms: fromMs, to_ms: toMs })
+    expect(params['tenant']).toBe(HOSTILE)
+    expect(Object.values(params)).toEqual(expect.arrayContaining(Object.values(request.timeRange)))
+  })
+
+  it('is fixed for several windows of visits, each with parameters of its own', () => {
+    const { sql, params } = visitsQuery(HOSTILE, [
+      { aggregation: 'day', timeRange: { fromMs: 0, toMs: 3_600_000 }, unique: false },
+      { aggregation: 'minute', timeRange: { fromMs: 60_000, toMs: 120_001 }, unique: false },
+      { aggregation: 'day', timeRange: { fromMs: -2, toMs: -1 }, unique: false }
+    ])
+    expect(sql).toBe(golden('visits')['several'])
+    expect(params).toEqual({
+      tenant: HOSTILE,
+      counts_max: VISITS_COUNTS_MAX + 1,
+      hours_from_0: 0,
+      hours_to_0: 3_600_000,
+      minutes_from_1: 60_000,
+      minutes_to_1: 120_000,
+      milliseconds_from_1: 60_000,
+      milliseconds_to_1: 120_001
+    })
   })
 
   it('is fixed for the statistics of users, each with a window of their own', () => {
@@ -75,8 +95,17 @@ describe('an answer', () => {
   it('counts what a 64-bit number came as, text or number', () => {
     expect(toAnalyticsAnswer([{ unique_users: '2', clicks: 1, impressions: '0' }]))
       .toEqual({ unique_users: 2, clicks: 1, impressions: 0 })
-    expect(toVisitsBody([{ pageUrl: '"', buckets: [['60', '7']] }]))
-      .toBe('{"data":{"\\"":[{"timeframe":"1970-01-01T00:01:00.000Z","visit_count":7}]}}')
+    expect(toVisitsBodies([WINDOW], [{ window: '0', pageUrl: '"', buckets: [['60', '7']] }]))
+      .toEqual(['{"data":{"\\"":[{"timeframe":"1970-01-01T00:01:00.000Z","visit_count":7}]}}'])
+  })
+
+  it('has the pages of its own window, in the order of their bytes', () => {
+    const rows = [[1, '\u{1f600}'], [1, '\uffee'], [2, 'b'], [1, '1'], [1, 'Z']].map(([window, pageUrl]) => {
+      return { window, pageUrl, buckets: [] }
+    })
+    expect(toVisitsBodies([WINDOW, WINDOW, WINDOW], rows)).toEqual([
+      '{"data":{}}', '{"data":{"1":[],"Z":[],"\uffee":[],"\u{1f600}":[]}}', '{"data":{"b":[]}}'
+    ])
   })
 
   it('gives every user their own statistics, zeros where there are none', () => {
@@ -94,8 +123,9 @@ describe('an answer', () => {
   })
 
   it('is refused where it would have to be cut', () => {
-    const row = { pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
-    expect(() => toVisitsBody([row])).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))
+    const row = { window: 1, pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
+    expect(toVisitsBodies([WINDOW, WINDOW], [row]))
+      .toEqual(['{"data":{}}', expect.objectContaining({ code: 'invalid_time_range' })])
     const rows = Array.from({ length: REPORT_ROWS_MAX + 1 }, () => ({}))
     expect(() => toReport(devices, rows)).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))
   })

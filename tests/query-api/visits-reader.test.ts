@@ -4,34 +4,58 @@ import { visitsReader } from '../../query-api/readers.ts'
 import type { Query } from '../../query-api/query-client.ts'
 
 const LIMITS = {
-  batchSizeMax: 1, batchBytesMax: 1, queueMax: 10, inFlightMax: 1, startIntervalMs: 0, timeoutMs: 10_000
+  batchSizeMax: 64, batchBytesMax: 1, queueMax: 10, inFlightMax: 1, startIntervalMs: 0, timeoutMs: 10_000
 }
 const T0 = Date.UTC(2024, 2, 1)
 
-it('those who wait for a window that ends now share one query, which ends when it is read', async () => {
+/** A database that answers its first query when it is told to, and others at once with nothing. */
+function start () {
   const queries: Query[] = []
   const first = Promise.withResolvers<[]>()
-  let nowMs = T0
+  const clock = { nowMs: T0 }
   const query = (asked: Query) => {
     queries.push(asked)
     return queries.length === 1 ? first.promise : Promise.resolve([])
   }
-  const reader = visitsReader({ client: { query }, limits: LIMITS, onBatch: () => {}, now: () => nowMs })
-  const read = (search: Record<string, string>) => {
-    return reader.read({ tenant: 'acme', request: parseVisitsRequest(search, nowMs) })
+  const reader = visitsReader({ client: { query }, limits: LIMITS, onBatch: () => {}, now: () => clock.nowMs })
+  const read = (search: Record<string, string>, tenant = 'acme') => {
+    return reader.read({ tenant, request: parseVisitsRequest(search, clock.nowMs) })
   }
-  const reads = [read({ unique: 'true' })]
+  return { queries, answerFirst: () => first.resolve([]), clock, reader, read }
+}
+
+it('those who wait for a window that ends now have one answer, of a window that ends when it is read', async () => {
+  const { queries, answerFirst, clock, reader, read } = start()
+  const reads = [read({})]
   for (const search of [{}, {}, { dateFrom: '2024-02-29' }, { dateTo: '2024-02-29' }, { dateFrom: '2024-02-29' }]) {
-    nowMs += 1
+    clock.nowMs += 1
     reads.push(read(search))
   }
-  nowMs = T0 + 100
-  first.resolve([])
+  clock.nowMs = T0 + 100
+  answerFirst()
+  expect(await Promise.all(reads)).toEqual(reads.map(() => '{"data":{}}'))
+  const at = (param: string) => queries.map(({ params }) => params[param])
+  expect(queries).toHaveLength(2)
+  expect(at('milliseconds_to_0')).toEqual([T0 + 1, T0 + 101])
+  expect(at('milliseconds_from_0')).toEqual([T0, T0 + 100].map((ms) => ms - 30 * 86_400_000))
+  expect(at('milliseconds_to_1')).toEqual([undefined, T0 + 101])
+  expect(at('hours_from_1')).toEqual([undefined, Date.UTC(2024, 1, 29)])
+  expect(at('hours_to_2')).toEqual([undefined, Date.UTC(2024, 2, 1)])
+  reader.close()
+})
+
+it('windows of another tenant, of distinct visitors, or beyond four are in a query of their own', async () => {
+  const { queries, answerFirst, reader, read } = start()
+  const reads = [
+    read({}), read({ unique: 'true' }), read({}), read({}, 'rival'), read({ aggregation: 'hour', unique: 'true' }),
+    ...['01', '02', '03', '04'].map((day) => read({ dateFrom: `2024-02-${day}` }))
+  ]
+  answerFirst()
   await Promise.all(reads)
-  expect(queries.map(({ params }) => params['to_ms'])).toEqual([
-    T0 + 1, T0 + 101, T0 + 101, Date.UTC(2024, 2, 1)
+  const windows = queries.map(({ name, sql, params }) => [name, params['tenant'], sql.split('UNION ALL').length])
+  expect(windows).toEqual([
+    ['visits', 'acme', 1], ['visits_unique', 'acme', 1], ['visits', 'acme', 4], ['visits', 'rival', 1],
+    ['visits_unique', 'acme', 1], ['visits', 'acme', 1]
   ])
-  expect(queries[1]?.params['from_ms']).toBe(T0 + 100 - 30 * 86_400_000)
-  expect(queries[2]?.params['from_ms']).toBe(Date.UTC(2024, 1, 29))
   reader.close()
 })

@@ -10,7 +10,7 @@ export const visits = defineStream<Visit, VisitRecord>({
   dimensions: ['pageUrl'],
   measures: [],
   keyRequired: true,
-  tables: { raw: 'visits', byMinute: 'visits_by_minute', byHour: 'visits_by_hour' },
+  tables: { raw: 'visits', byMinute: 'visits_by_minute', byTime: 'visits_by_time' },
   rawRetention: 'rollup',
   rollup: { dimensions: ['pageUrl'], sums: [] },
   example: { identifier: 'i1', pageUrl: 'https://shop.example/cart', visitedAt: '2026-03-22T12:15:00Z' }

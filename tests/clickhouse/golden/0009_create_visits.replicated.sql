@@ -2,8 +2,7 @@
 --
 -- PARTITION BY the month of arrival: a year of days would be too many partitions for a question over a year.
 --
--- ORDER BY the organisation, then time: every question is about a window of time, and most want only the parts
--- of a minute at its two ends from here.
+-- ORDER BY the organisation, then time: every question is about a window of time.
 CREATE TABLE IF NOT EXISTS millrace.visits ON CLUSTER `main`
 (
   visitedAt DateTime64(3, 'UTC'),
@@ -55,30 +54,41 @@ SELECT
 FROM millrace.visits
 GROUP BY received_date, tenant, minute, pageUrl;
 
--- The same by hour, for windows of weeks and months: a sixtieth of the rows.
+-- Visits by page and time at three units at once: each visit counts in its hour, its minute and its millisecond.
+-- Any window is whole hours, whole minutes beside them and the milliseconds that are left at its two ends: so
+-- one table answers it, in one short read, where a table each would have to be planned and read each. It holds
+-- no visitor.
 --
--- PARTITION BY and ORDER BY as by minute.
-CREATE TABLE IF NOT EXISTS millrace.visits_by_hour ON CLUSTER `main`
+-- PARTITION BY as by minute.
+--
+-- ORDER BY as by minute, the unit before the time: a read wants one range of each unit. A granule is small,
+-- because that range is short in minutes and milliseconds.
+CREATE TABLE IF NOT EXISTS millrace.visits_by_time ON CLUSTER `main`
 (
   received_date Date,
   tenant LowCardinality(String),
-  hour DateTime('UTC'),
+  unit Enum8('hour' = 1, 'minute' = 2, 'millisecond' = 3),
+  start DateTime64(3, 'UTC'),
   pageUrl LowCardinality(String),
   count SimpleAggregateFunction(sum, UInt64)
 )
 ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toYYYYMM(received_date)
-ORDER BY (tenant, hour, pageUrl, received_date)
+ORDER BY (tenant, unit, start, pageUrl, received_date)
 TTL received_date + INTERVAL 400 DAY
-SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS millrace.visits_by_hour_view ON CLUSTER `main`
-TO millrace.visits_by_hour AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS millrace.visits_by_time_view ON CLUSTER `main`
+TO millrace.visits_by_time AS
 SELECT
   toDate(received_at) AS received_date,
   tenant,
-  toStartOfHour(visitedAt) AS hour,
+  unit,
+  start,
   pageUrl,
   count() AS count
 FROM millrace.visits
-GROUP BY received_date, tenant, hour, pageUrl;
+ARRAY JOIN
+  ['hour', 'minute', 'millisecond'] AS unit,
+  [toStartOfHour(visitedAt), toStartOfMinute(visitedAt), visitedAt] AS start
+GROUP BY received_date, tenant, unit, start, pageUrl;

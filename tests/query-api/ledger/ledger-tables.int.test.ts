@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { streams } from '../../../contract/index.ts'
+import { rollupsOf } from '../../../query-api/ledger/rollup-queries.ts'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
 import { MINUTE_MS, batchRow, ledgerServer } from './ledger-books.ts'
 import type { Stream } from '../../../contract/index.ts'
@@ -51,7 +52,8 @@ const tablesOf = (pick: (tables: Stream['tables']) => Array<string | undefined>)
   return streams.flatMap(({ tables }) => pick(tables).filter((table) => table !== undefined))
 }
 const ROW_TABLES = tablesOf(({ raw, bySubject }) => [raw, bySubject])
-const ROLLUPS = tablesOf(({ byMinute, byHour }) => [byMinute, byHour])
+const ROLLUPS = (streams as readonly Stream[]).flatMap(rollupsOf)
+const ROLLUP_TABLES = [...new Set(ROLLUPS.map(({ name }) => name))]
 
 test('every table that holds events or counts of them is recounted', async () => {
   const { database, faults, close } = await start()
@@ -63,7 +65,7 @@ ORDER BY table`,
     format: 'JSONEachRow'
   })
   const found = (await answer.json<{ table: string }>()).map(({ table }) => table)
-  expect(found).toEqual([...ROW_TABLES, ...ROLLUPS].toSorted())
+  expect(found).toEqual([...ROW_TABLES, ...ROLLUP_TABLES].toSorted())
   expect(await faults()).toEqual([])
   await close()
 })
@@ -89,12 +91,12 @@ test.each([
 INSERT INTO ${table} SELECT * REPLACE('other' AS ${dimensionOf(table)}, toUInt64(1) AS count) FROM ${table};
 ALTER TABLE ${table} UPDATE count = count - 1 WHERE ${dimensionOf(table)} != 'other'`, [{ expected: 10, found: 0 }]],
   ['has one at another hour of the day', (table: string) => `
-INSERT INTO ${table} SELECT * REPLACE(${unitOf(table)} + INTERVAL 1 HOUR AS ${unitOf(table)}, toUInt64(1) AS count) FROM ${table};
+INSERT INTO ${table} SELECT * REPLACE(${columnOf(table)} + INTERVAL 1 HOUR AS ${columnOf(table)}, toUInt64(1) AS count) FROM ${table};
 ALTER TABLE ${table} UPDATE count = count - 1 WHERE count > 1`, [{ expected: 10, found: 9 }, { expected: 0, found: 1 }]]
 ])('each rollup that %s is named', async (_what, changesOf, expected) => {
   const { change, faults, close } = await start()
-  for (const table of ROLLUPS) for (const each of changesOf(table).split(';')) await change(each)
-  const named = ROLLUPS.flatMap((table) => expected.map((fault) => ({ table, ...fault })))
+  for (const table of ROLLUP_TABLES) for (const each of changesOf(table).split(';')) await change(each)
+  const named = ROLLUPS.flatMap(({ name }) => expected.map((fault) => ({ table: name, ...fault })))
   const found = await faults()
   expect(found).toMatchObject(named)
   expect(found).toHaveLength(named.length)
@@ -108,8 +110,8 @@ test('a sum of a rollup that was changed without its count is named', async () =
   await close()
 })
 
-function unitOf (rollup: string): string {
-  return rollup.endsWith('hour') ? 'hour' : 'minute'
+function columnOf (rollup: string): string {
+  return rollup.endsWith('time') ? 'start' : 'minute'
 }
 
 function dimensionOf (rollup: string): string {

@@ -62,7 +62,7 @@ test('the books balance by partition and minute, with what is in flight', async 
   expect(body.recounted.map(({ table }: any) => table)).toEqual([
     'user_tags', 'user_tags_by_cookie', 'dead_letters', 'user_tags_by_minute', 'page_views', 'page_views_by_user',
     'dead_letters', 'interactions', 'interactions_by_device', 'dead_letters', 'analytics', 'dead_letters', 'visits',
-    'dead_letters', 'visits_by_minute', 'visits_by_hour'
+    'dead_letters', 'visits_by_minute', 'visits_by_time'
   ])
 })
 

@@ -18,8 +18,8 @@ const range = { positions, timeRange: { fromMs: 7_200_000, toMs: 7_260_000 } }
 const raw = { name: 'user_tags', stream: 'user_tags', booked: 'stored', retentionDays: 30 } as const
 const deadLetters = { ...raw, name: 'dead_letters', booked: 'dead_lettered' } as const
 const userTags = streams[0] as Stream
-const byMinute = { name: 'user_tags_by_minute', unit: 'minute' } as const
-const byHour = rollupsOf(visits as unknown as Stream)[1] as Rollup
+const [byMinute] = rollupsOf(userTags) as [Rollup]
+const [, byHour, , byMillisecond] = rollupsOf(visits as unknown as Stream) as [Rollup, Rollup, Rollup, Rollup]
 
 test.each([
   ['partitions', bookedPartitionsQuery(range)],
@@ -32,6 +32,8 @@ test.each([
   ['rollup-hours', rollupHoursQuery(userTags, byMinute, range.timeRange)],
   ['raw-hours', rawHoursQuery(userTags, byMinute, range)],
   ['raw-hours-by-hour', rawHoursQuery(visits as unknown as Stream, byHour, range)],
+  ['rollup-hours-by-hour', rollupHoursQuery(visits as unknown as Stream, byHour, range.timeRange)],
+  ['rollup-buckets-by-millisecond', rollupBucketsQuery(visits as unknown as Stream, byMillisecond, { day: "1970-01-01'", hours: [1] })],
   ['rollup-buckets', rollupBucketsQuery(userTags, byMinute, { day: "1970-01-01'", hours: [1] })]
 ])('the query for %s has the text that was reviewed, and its values as parameters', async (name, { sql, params }) => {
   await expect(sql).toMatchFileSnapshot(`golden/${name}.sql`)
