@@ -64,7 +64,7 @@ function openReaders ({ client: unobserved, config, registry, now = Date.now }: 
   return {
     profiles: profileReader(options('profiles', points)),
     aggregates: aggregatesReader(options('aggregates', singles)),
-    userStatistics: userStatisticsReader(options('user_statistics', points)),
+    userStatistics: userStatisticsReader({ ...options('user_statistics', points), now }),
     reports: reportReader(options('reports', singles)),
     analytics: analyticsReader(options('analytics', singles)),
     visits: visitsReader({ ...options('visits', points), now })

@@ -10,6 +10,8 @@ export interface UserStatisticsRequest {
   userId: string
   /** `(as_of - days × 24 h, as_of]`, in whole milliseconds. */
   timeRange: TimeRange
+  /** True: the end of the range is left to the clock. */
+  sliding: boolean
 }
 
 /**
@@ -26,7 +28,8 @@ export function parseUserStatisticsRequest (
   refuseUnknown(query, ['days', 'as_of'], faults)
   faults.throwIfAny()
   const toMs = (asOfMs as number | undefined ?? nowMs) + 1
-  return { userId: userId as string, timeRange: { fromMs: toMs - (days as number) * DAY_MS, toMs } }
+  const timeRange = { fromMs: toMs - (days as number) * DAY_MS, toMs }
+  return { userId: userId as string, timeRange, sliding: asOfMs === undefined }
 }
 
 function parseDays (query: RawQuery, faults: ParameterFaults): number | undefined {

@@ -1,4 +1,4 @@
-import { DAY_MS, parseWindow } from './parse-window.ts'
+import { DAY_MS, parseWindow, slideTo } from './parse-window.ts'
 import { ParameterFaults, parseChoice, refuseUnknown } from '../http/index.ts'
 import type { RawQuery } from '../http/index.ts'
 import type { TimeRange } from './parse-time-range.ts'
@@ -45,11 +45,9 @@ export function parseVisitsRequest (query: RawQuery, nowMs: number): VisitsReque
 }
 
 /** The range of a request that is read at `nowMs`, which is no earlier than it was made. */
-export function rangeAt (
-  { aggregation, timeRange, sliding }: VisitsRequest, nowMs: number
-): TimeRange {
-  const toMs = sliding.to ? Math.max(nowMs + 1, timeRange.toMs) : timeRange.toMs
-  return { fromMs: sliding.from ? toMs - 1 - DEFAULT_MS[aggregation] : timeRange.fromMs, toMs }
+export function rangeAt ({ timeRange, sliding }: VisitsRequest, nowMs: number): TimeRange {
+  if (sliding.from) return slideTo(timeRange, nowMs)
+  return sliding.to ? { ...timeRange, toMs: Math.max(nowMs + 1, timeRange.toMs) } : timeRange
 }
 
 /** The buckets that a range touches. */

@@ -48,6 +48,12 @@ export function parseInstant (
   return 'malformed'
 }
 
+/** A range that ends now, at `nowMs`, which is no earlier than it was made; its length stays. */
+export function slideTo ({ fromMs, toMs }: TimeRange, nowMs: number): TimeRange {
+  const endMs = Math.max(nowMs + 1, toMs)
+  return { fromMs: endMs - (toMs - fromMs), toMs: endMs }
+}
+
 /** The part of a range that a table can hold, as parameters of a query: `[from_ms, to_ms)`. */
 export function storablePart ({ fromMs, toMs }: TimeRange): { from_ms: number, to_ms: number } {
   return { from_ms: clamp(fromMs), to_ms: clamp(toMs) }

@@ -34,9 +34,8 @@ export interface SharedReadLimits {
   queueMax: number
   inFlightMax: number
   /**
-   * Milliseconds between the starts of two queries: a lone read starts at once, and under load those that
-   * arrive meanwhile share a query. A full batch does not wait; where a batch is one request, it waits for
-   * its equals until a different one stands behind it.
+   * Milliseconds between the starts of two queries of one group: a lone read starts at once, and under load
+   * those that arrive meanwhile share a query. A full batch does not wait.
    */
   startIntervalMs: number
   /** Milliseconds that a read may take, waiting included; and a query by itself. */
@@ -52,6 +51,7 @@ interface Reader<Answer> {
 interface Entry<Request, Answer> {
   request: Request
   key: string
+  group: string
   readers: Set<Reader<Answer>>
 }
 
@@ -60,8 +60,9 @@ export class SharedRead<Request, Answer> {
   /** In the order of arrival. */
   private readonly waiting = new Map<string, Entry<Request, Answer>>()
   private readonly inFlight = new Set<AbortController>()
+  /** By group, until when it waits for more to share its next query; in the order of these times. */
+  private readonly restsUntilMs = new Map<string, number>()
   private closed = false
-  private lastStartMs = -Infinity
   private nextStart: NodeJS.Timeout | undefined
 
   constructor (options: SharedReadOptions<Request, Answer>) {
@@ -87,7 +88,7 @@ export class SharedRead<Request, Answer> {
       if (this.waiting.size >= this.options.limits.queueMax) {
         return Promise.reject(new MillraceError('overloaded', `${this.waiting.size} reads are waiting`))
       }
-      entry = { request, key, readers: new Set() }
+      entry = { request, key, group: this.options.groupOf(request), readers: new Set() }
       this.waiting.set(key, entry)
     }
     const answer = this.join(entry, signal)
@@ -130,15 +131,18 @@ export class SharedRead<Request, Answer> {
   }
 
   private startQueries (): void {
-    const { inFlightMax, batchSizeMax, startIntervalMs } = this.options.limits
+    const { inFlightMax, startIntervalMs } = this.options.limits
     while (this.inFlight.size < inFlightMax && this.waiting.size > 0) {
-      const restMs = this.lastStartMs + startIntervalMs - performance.now()
-      if (restMs > 0 && this.waiting.size < Math.max(batchSizeMax, 2)) {
-        this.startLater(restMs)
+      const nowMs = performance.now()
+      const group = this.nextGroup(nowMs)
+      if (group === undefined) {
+        const [untilMs = nowMs] = this.restsUntilMs.values()
+        this.startLater(untilMs - nowMs)
         return
       }
-      this.lastStartMs = performance.now()
-      const batch = this.takeBatch()
+      this.restsUntilMs.delete(group)
+      this.restsUntilMs.set(group, nowMs + startIntervalMs)
+      const batch = this.takeBatch(group)
       this.options.onBatch?.(batch.length)
       this.readBatch(batch)
     }
@@ -151,20 +155,34 @@ export class SharedRead<Request, Answer> {
     }, Math.ceil(ms))
   }
 
-  /** The longest waiting request, and those behind it that fit beside it. */
-  private takeBatch (): Array<Entry<Request, Answer>> {
-    const { groupOf, subjectOf, bytesOf, limits } = this.options
+  /** Of the groups that have rested, or fill a batch, the one that waits longest. */
+  private nextGroup (nowMs: number): string | undefined {
+    for (const [group, untilMs] of this.restsUntilMs) {
+      if (untilMs > nowMs) break
+      this.restsUntilMs.delete(group)
+    }
+    const sizes = new Map<string, number>()
+    for (const { group } of this.waiting.values()) {
+      const size = (sizes.get(group) ?? 0) + 1
+      if (!this.restsUntilMs.has(group) || size >= this.options.limits.batchSizeMax) return group
+      sizes.set(group, size)
+    }
+    return undefined
+  }
+
+  /** The longest waiting request of a group, and those behind it that fit beside it. */
+  private takeBatch (group: string): Array<Entry<Request, Answer>> {
+    const { subjectOf, bytesOf, limits } = this.options
     const batch: Array<Entry<Request, Answer>> = []
     const subjects = new Set<string>()
-    let group: string | undefined
     let bytes = 0
     for (const entry of this.waiting.values()) {
       if (batch.length === limits.batchSizeMax) break
+      if (entry.group !== group) continue
       const { request } = entry
-      group ??= groupOf(request)
       const subject = subjectOf(request)
       const size = bytesOf(request)
-      if (group !== groupOf(request) || subjects.has(subject)) continue
+      if (subjects.has(subject)) continue
       if (batch.length > 0 && bytes + size > limits.batchBytesMax) continue
       subjects.add(subject)
       bytes += size

@@ -1,5 +1,6 @@
 import { SharedRead } from './read-sharing.ts'
 import { rangeAt } from './parse-visits-request.ts'
+import { slideTo } from './parse-window.ts'
 import { aggregatesQuery, toAggregatesAnswer } from './queries/aggregates.ts'
 import { analyticsQuery, toAnalyticsAnswer } from './queries/analytics.ts'
 import { profilesQuery, toProfiles } from './queries/profiles.ts'
@@ -62,21 +63,28 @@ export function profileReader (
   })
 }
 
-/** Statistics of different users share a query. */
+/**
+ * Statistics of different users within the same window share a query. A window that ends now ends when it is
+ * read, so that all such windows of one length are the same.
+ */
 export function userStatisticsReader (
-  { client, limits, onBatch }: ReaderOptions
+  { client, limits, onBatch, now }: ReaderOptions & { now: () => number }
 ): SharedRead<TenantRequest<UserStatisticsRequest>, UserStatistics> {
+  const groupOf = ({ tenant, request: { timeRange, sliding } }: TenantRequest<UserStatisticsRequest>): string => {
+    return JSON.stringify([tenant, timeRange.toMs - timeRange.fromMs, sliding ? 'slides' : timeRange.toMs])
+  }
   return new SharedRead({
     limits,
     onBatch,
-    keyOf: (read) => JSON.stringify(read),
-    groupOf: ({ tenant }) => tenant,
+    keyOf: (read) => JSON.stringify([groupOf(read), read.request.userId]),
+    groupOf,
     subjectOf: ({ request }) => request.userId,
     bytesOf: ({ request }) => POINT_OVERHEAD_BYTES + Buffer.byteLength(request.userId),
     readMany: async (reads, signal) => {
-      const tenant = reads[0]?.tenant as string
-      const requests = reads.map(({ request }) => request)
-      return toUserStatistics(requests, await client.query(userStatisticsQuery(tenant, requests), signal))
+      const [{ tenant, request: { timeRange, sliding } }] = reads as [TenantRequest<UserStatisticsRequest>]
+      const userIds = reads.map(({ request }) => request.userId)
+      const query = userStatisticsQuery(tenant, userIds, sliding ? slideTo(timeRange, now()) : timeRange)
+      return toUserStatistics(userIds, await client.query(query, signal))
     }
   })
 }

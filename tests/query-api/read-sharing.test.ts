@@ -72,6 +72,21 @@ describe('shared reads', () => {
     expect(await Promise.all([...answers, ...full])).toHaveLength(7)
   })
 
+  it('do not wait for the interval of another group', async () => {
+    vi.useFakeTimers()
+    const { batches, reads } = heldDatabase({ inFlightMax: 9, startIntervalMs: 25 })
+    const read = (subject: string, group: string) => reads.read({ subject, group })
+    const answers = [read('a', 'g'), read('b', 'g'), read('a', 'h')]
+    expect(batches.map(({ subjects }) => subjects)).toEqual([['a'], ['a']])
+    vi.advanceTimersByTime(20)
+    answers.push(read('b', 'h'), read('c', 'i'))
+    expect(batches[2]?.subjects).toEqual(['c'])
+    vi.advanceTimersByTime(6)
+    expect(batches.slice(3).map(({ subjects }) => subjects)).toEqual([['b'], ['b']])
+    for (const { answer } of batches) answer()
+    expect(await Promise.all(answers)).toHaveLength(5)
+  })
+
   it('answer equal waiting requests from one, but never from a query that began before', async () => {
     const { batches, reads } = heldDatabase()
     const first = reads.read({ subject: 'a' })

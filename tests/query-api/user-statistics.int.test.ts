@@ -86,6 +86,9 @@ describe('GET /user/{user_id}', () => {
     ])
     expect((await get('/user/u')).body.most_viewed_page_last_7_days).toBe('/b')
     expect((await get('/user/same')).body.most_viewed_page_last_7_days).toBe('/a')
+    const often = (name: string, times: number) => Array.from({ length: times }, () => view('often', at('10:00'), name))
+    await store(pageViews, [...often('/300', 300), ...often('/200', 200)])
+    expect((await get('/user/often')).body.most_viewed_page_last_7_days).toBe('/300')
   })
 
   it('agrees with the model for any views, out of order, of several tenants, asked at once', async () => {
