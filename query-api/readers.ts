@@ -70,7 +70,8 @@ export function profileReader (
 export function userStatisticsReader (
   { client, limits, onBatch, now }: ReaderOptions & { now: () => number }
 ): SharedRead<TenantRequest<UserStatisticsRequest>, UserStatistics> {
-  const groupOf = ({ tenant, request: { timeRange, sliding } }: TenantRequest<UserStatisticsRequest>): string => {
+  const groupOf = ({ tenant, request }: TenantRequest<UserStatisticsRequest>): string => {
+    const { timeRange, sliding } = request
     return JSON.stringify([tenant, timeRange.toMs - timeRange.fromMs, sliding ? 'slides' : timeRange.toMs])
   }
   return new SharedRead({

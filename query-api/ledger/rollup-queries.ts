@@ -52,7 +52,8 @@ export function rollupsOf ({ tables: { byMinute, byTime } }: Stream): Rollup[] {
 export function rollupHoursQuery (
   stream: Stream, { name, unit, column, filter }: Rollup, timeRange: TimeRange
 ): Query {
-  const check = checkOf(stream, { at: secondsAt(unit, column), times: ' * count', sum: (measure) => `sum_${measure}` })
+  const at = secondsAt(unit, column)
+  const check = checkOf(stream, { at, times: ' * count', sum: (measure) => `sum_${measure}` })
   return {
     name: 'ledger_rollup',
     sql: `
@@ -77,7 +78,8 @@ export function rawHoursQuery (
   stream: Stream, { unit }: Rollup, { positions, timeRange }: RecountRange
 ): Query {
   const { eventTime, tables: { raw } } = stream
-  const check = checkOf(stream, { at: secondsAt(unit, START[unit](eventTime)), times: '', sum: (measure) => measure })
+  const at = secondsAt(unit, START[unit](eventTime))
+  const check = checkOf(stream, { at, times: '', sum: (measure) => measure })
   return {
     name: 'ledger_arrivals',
     sql: `
@@ -114,7 +116,9 @@ export interface DifferingDay {
  * are as many rows as there should be, `found_n` counts those in buckets that are right in everything.
  */
 export function rollupBucketsQuery (
-  { eventTime, rollup, tables: { raw } }: Stream, { name, unit, column, filter }: Rollup, { day, hours }: DifferingDay
+  { eventTime, rollup, tables: { raw } }: Stream,
+  { name, unit, column, filter }: Rollup,
+  { day, hours }: DifferingDay
 ): Query {
   const keys = ['at_s', 'tenant', ...rollup?.dimensions ?? []].join(', ')
   const sums = rollup?.sums ?? []

@@ -18,8 +18,8 @@ const MINUTE_MS = 60_000
 
 // A session's length is the sum of the gaps within it. So each view but the first adds the gap to the view
 // before it, or, where it starts a session, the minute that each session counts more; the first adds that
-// minute. Everything is counted in one pass over the rows: each further level of a query costs ClickHouse more
-// than the few rows of a user do.
+// minute. Everything is counted in one pass over the rows: each further level of a query costs ClickHouse
+// more than the few rows of a user do.
 const SQL = `
 SELECT
   user_id,
@@ -42,8 +42,11 @@ WHERE tenant = {tenant:String}
 GROUP BY user_id`.trimStart()
 
 /** One query for the statistics of several users within one window. The users must differ. */
-export function userStatisticsQuery (tenant: string, userIds: readonly string[], timeRange: TimeRange): Query {
-  return { name: 'user_statistics', sql: SQL, params: { tenant, user_ids: userIds, ...storablePart(timeRange) } }
+export function userStatisticsQuery (
+  tenant: string, userIds: readonly string[], timeRange: TimeRange
+): Query {
+  const params = { tenant, user_ids: userIds, ...storablePart(timeRange) }
+  return { name: 'user_statistics', sql: SQL, params }
 }
 
 /** The statistics of each user, in their order; zeros for whoever has no views in the window. */

@@ -33,13 +33,13 @@ export function visitsQuery (tenant: string, windows: readonly VisitsWindow[]): 
   return {
     name: windows.some(({ unique }) => unique) ? 'visits_unique' : 'visits',
     sql: parts.map(({ sql }) => sql).join('\nUNION ALL\n'),
-    params: Object.assign({ tenant, counts_max: VISITS_COUNTS_MAX + 1 }, ...parts.map(({ params }) => params))
+    params: Object.assign({ tenant, counts_max: VISITS_COUNTS_MAX + 1 }, ...parts.map((part) => part.params))
   }
 }
 
 /**
- * The body of the answer to each window, as text: an object would not keep the order of pages whose names look
- * like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`.
+ * The body of the answer to each window, as text: an object would not keep the order of pages whose names
+ * look like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`.
  */
 export function toVisitsBodies (
   windows: readonly VisitsWindow[], rows: readonly Row[]
@@ -77,39 +77,41 @@ interface Part {
   params: Record<string, number>
 }
 
+/** `[fromMs, toMs)`, epoch milliseconds. */
+interface Range {
+  fromMs: number
+  toMs: number
+}
+
 /** One row a page: far less text than one a count. */
 function windowPart ({ aggregation, timeRange, unique }: VisitsWindow, index: number): Part {
-  const range = storablePart(timeRange)
-  const bucket = BUCKETS[aggregation]
-  const { counts, params } = unique
-    ? visitorCounts(bucket, range, index)
-    : visitCounts(bucket, range, aggregation, index)
+  const { from_ms: fromMs, to_ms: toMs } = storablePart(timeRange)
+  const count = unique ? visitorCounts : visitCounts
+  const counts = count(aggregation, { fromMs, toMs }, index)
   const sql = `
 SELECT ${index} AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
-FROM (${counts}
+FROM (${counts.sql}
   GROUP BY pageUrl, bucket_s
   LIMIT {counts_max:UInt32}
 )
 GROUP BY pageUrl`
-  return { sql: sql.trimStart(), params }
+  return { sql: sql.trimStart(), params: counts.params }
 }
 
-/** `[from_ms, to_ms)`, epoch milliseconds. */
-type Range = ReturnType<typeof storablePart>
-
-function visitorCounts (bucket: (time: string) => string, { from_ms, to_ms }: Range, index: number) {
-  const counts = `
-  SELECT pageUrl, toUnixTimestamp(${bucket('visitedAt')}) AS bucket_s, uniqExact(identifier) AS visit_count
+function visitorCounts (aggregation: Aggregation, { fromMs, toMs }: Range, index: number): Part {
+  const sql = `
+  SELECT
+    pageUrl, toUnixTimestamp(${BUCKETS[aggregation]('visitedAt')}) AS bucket_s,
+    uniqExact(identifier) AS visit_count
   FROM ${visits.tables.raw}
   WHERE tenant = {tenant:String}
     AND visitedAt >= ${timeOf(`from_${index}`)}
     AND visitedAt < ${timeOf(`to_${index}`)}`
-  return { counts, params: { [`from_${index}`]: from_ms, [`to_${index}`]: to_ms } }
+  return { sql, params: { [`from_${index}`]: fromMs, [`to_${index}`]: toMs } }
 }
 
-function visitCounts (
-  bucket: (time: string) => string, range: Range, aggregation: Aggregation, index: number
-) {
+/** Each unit counts what the one before it, of longer units, does not. */
+function visitCounts (aggregation: Aggregation, range: Range, index: number): Part {
   const units: readonly Unit[] = aggregation === 'minute'
     ? ['minute', 'millisecond']
     : ['hour', 'minute', 'millisecond']
@@ -123,29 +125,31 @@ function visitCounts (
   for (const unit of units) {
     const whole = wholeUnits(range, UNIT_MS[unit])
     if (whole === undefined) continue
-    const { from_ms: fromMs, to_ms: toMs } = whole
-    if (counted?.whole.from_ms === fromMs && counted.whole.to_ms === toMs) continue
-    const from = edge(`${unit}s_from`, fromMs)
-    const to = edge(`${unit}s_to`, toMs)
-    const beside = counted === undefined ? '' : ` AND (start < ${counted.from} OR start >= ${counted.to})`
-    conditions.push(`(unit = '${unit}' AND start >= ${from} AND start < ${to}${beside})`)
+    if (counted?.whole.fromMs === whole.fromMs && counted.whole.toMs === whole.toMs) continue
+    const from = edge(`${unit}s_from`, whole.fromMs)
+    const to = edge(`${unit}s_to`, whole.toMs)
+    const beside = counted === undefined
+      ? ''
+      : `
+      AND (start < ${counted.from} OR start >= ${counted.to})`
+    conditions.push(`unit = '${unit}' AND start >= ${from} AND start < ${to}${beside}`)
     counted = { whole, from, to }
   }
   if (conditions.length === 0) conditions.push('false')
-  const counts = `
-  SELECT pageUrl, toUnixTimestamp(${bucket('start')}) AS bucket_s, sum(count) AS visit_count
+  const sql = `
+  SELECT pageUrl, toUnixTimestamp(${BUCKETS[aggregation]('start')}) AS bucket_s, sum(count) AS visit_count
   FROM ${visits.tables.byTime}
   WHERE tenant = {tenant:String} AND (
     ${conditions.join('\n    OR ')}
   )`
-  return { counts, params }
+  return { sql, params }
 }
 
 /** The whole hours, minutes or milliseconds of a range; undefined where it has none. */
-function wholeUnits ({ from_ms: fromMs, to_ms: toMs }: Range, unitMs: number): Range | undefined {
-  const from = Math.ceil(fromMs / unitMs) * unitMs
-  const to = Math.floor(toMs / unitMs) * unitMs
-  return from < to ? { from_ms: from, to_ms: to } : undefined
+function wholeUnits (range: Range, unitMs: number): Range | undefined {
+  const fromMs = Math.ceil(range.fromMs / unitMs) * unitMs
+  const toMs = Math.floor(range.toMs / unitMs) * unitMs
+  return fromMs < toMs ? { fromMs, toMs } : undefined
 }
 
 function timeOf (parameter: string): string {

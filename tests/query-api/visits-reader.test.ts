@@ -17,7 +17,8 @@ function start () {
     queries.push(asked)
     return queries.length === 1 ? first.promise : Promise.resolve([])
   }
-  const reader = visitsReader({ client: { query }, limits: LIMITS, onBatch: () => {}, now: () => clock.nowMs })
+  const now = () => clock.nowMs
+  const reader = visitsReader({ client: { query }, limits: LIMITS, onBatch: () => {}, now })
   const read = (search: Record<string, string>, tenant = 'acme') => {
     return reader.read({ tenant, request: parseVisitsRequest(search, clock.nowMs) })
   }
