@@ -21,11 +21,19 @@ interface Waiter {
 export class AppendClient {
   readonly #options: AppendClientOptions
   readonly #waiters = new Map<number, Waiter>()
+  /** Bytes of what the thread was given, by request, until it answers: an answer that is too late, too. */
+  readonly #held = new Map<number, number>()
+  #heldBytes = 0
   #thread: Worker | undefined
   #nextId = 0
 
   constructor (options: AppendClientOptions) {
     this.#options = options
+  }
+
+  /** Bytes of appends that the thread has, those included that nobody waits for any more. */
+  get heldBytes (): number {
+    return this.#heldBytes
   }
 
   /** Starts the thread if it does not run. It does not keep the process alive; a waiting append does. */
@@ -36,12 +44,16 @@ export class AppendClient {
     const thread = new Worker(new URL('append-thread.ts', import.meta.url), { workerData })
     thread.unref()
     thread.on('message', (answers: AppendAnswer[]) => {
-      for (const answer of answers) this.#settle(answer)
+      for (const answer of answers) {
+        this.#release(answer.id)
+        this.#settle(answer)
+      }
     })
     let fault: unknown
     thread.on('error', (error) => { fault = error })
     thread.on('exit', () => {
       this.#thread = undefined
+      for (const id of [...this.#held.keys()]) this.#release(id)
       for (const id of [...this.#waiters.keys()]) this.#settle({ id, refusal: 'fault', fault })
     })
     this.#thread = thread
@@ -59,6 +71,8 @@ export class AppendClient {
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settle({ id, refusal: 'late' }), writeTimeoutMs)
       this.#waiters.set(id, { resolve, reject, timer })
+      this.#held.set(id, append.buffer.length)
+      this.#heldBytes += append.buffer.length
       const request: AppendRequest = { ...append, id, deadlineMs: monotonicMs() + writeTimeoutMs }
       thread.postMessage(request, [append.buffer.buffer as ArrayBuffer])
     })
@@ -76,6 +90,11 @@ export class AppendClient {
     this.#thread.ref()
     this.#thread.postMessage(CLOSE)
     await once(this.#thread, 'exit')
+  }
+
+  #release (id: number): void {
+    this.#heldBytes -= this.#held.get(id) ?? 0
+    this.#held.delete(id)
   }
 
   #settle (answer: AppendAnswer): void {

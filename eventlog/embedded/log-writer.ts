@@ -3,14 +3,15 @@
  * which the kernel frees when its holder dies. An append takes it with a transaction that is always given up,
  * since it changes nothing in LMDB; only rolling to a new segment and retention commit one.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { ABORT } from 'lmdb'
 import { frameBytes } from './segment-frame.ts'
 import { headPath, HeadFile } from './head-file.ts'
 import { monotonicMs } from './append-message.ts'
 import { openDurable } from './environment.ts'
+import { oldestSegment } from './record-keys.ts'
 import { removeExpired, sealedBytes, topicMetas } from './segment-catalog.ts'
-import { SegmentFile, segmentPath } from './segment-file.ts'
+import { SegmentFile, segmentOf, segmentPath } from './segment-file.ts'
 import { TopicWriter } from './topic-writer.ts'
 import type { RootDatabase } from 'lmdb'
 import type { AppendAnswer, AppendRequest, AppendThreadData } from './append-message.ts'
@@ -39,10 +40,20 @@ export class LogWriter {
     this.#heads = new HeadFile(headPath(options.directory))
   }
 
-  /** Brings every head up to what is durable, which a power cut may have set back. */
+  /**
+   * Brings every head up to what is durable, which a power cut may have set back, and deletes the segments
+   * that retention took out of the catalog before it was killed.
+   */
   recover (): void {
+    const { directory } = this.#options
+    const files = readdirSync(directory)
     for (const { id } of topicMetas(this.#database)) {
       this.#locked(() => ({ value: this.#topic(id).catchUp(), commit: false }))
+      const oldest = oldestSegment(this.#database, id)
+      const segments = files.map((file) => segmentOf(file, id)).filter((segment) => segment !== undefined)
+      for (const segment of segments) {
+        if (segment < oldest) rmSync(segmentPath(directory, id, segment), { force: true })
+      }
     }
   }
 
@@ -63,9 +74,11 @@ export class LogWriter {
       const removed = this.#locked(() => {
         const topic = this.#topic(id)
         topic.catchUp()
-        const rolled = topic.rollIfOlder(nowMs - retentionMs / SEGMENTS_PER_RETENTION)
-        const expired = removeExpired(this.#database, { topicId: id, beforeMs, most: EXPIRE_SEGMENTS_MAX })
-        return { value: expired, commit: rolled || expired.length > 0 }
+        const rolled = topic.rollIfOlder(nowMs - retentionMs / SEGMENTS_PER_RETENTION, nowMs)
+        const { expired, changed } = removeExpired(this.#database, {
+          topicId: id, nowMs, beforeMs, most: EXPIRE_SEGMENTS_MAX
+        })
+        return { value: expired, commit: rolled || changed }
       })
       const { directory } = this.#options
       for (const segment of removed) rmSync(segmentPath(directory, id, segment), { force: true })

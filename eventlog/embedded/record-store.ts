@@ -27,7 +27,7 @@ export interface RecordStoreOptions {
   directory: string
   appends: AppendClient
   recordBytesMax: number
-  /** Bound on what appends of this process hold in memory until they are durable. */
+  /** Bound on what appends of this process hold in memory until they are durable or refused. */
   pendingBytesMax: number
   defaultRetentionMs: number
 }
@@ -41,7 +41,6 @@ export class RecordStore {
   readonly #heads: HeadFile
   readonly #topics = new Map<string, TopicMeta>()
   readonly #readers = new Map<number, TopicReader>()
-  #pendingBytes = 0
 
   constructor (options: RecordStoreOptions) {
     this.#options = options
@@ -82,20 +81,14 @@ export class RecordStore {
     if (records.length === 0) return []
     const groups = this.#byPartition(topic, records)
     const bytes = groups.reduce((sum, group) => sum + batchBytes(group.records), 0)
-    if (this.#pendingBytes + bytes > this.#options.pendingBytesMax) {
-      throw new LogUnavailableError('Too many appends are waiting')
-    }
-    this.#pendingBytes += bytes
-    try {
-      const bases = await this.#options.appends.append({ topicId: topic.id, ...encodeBatches(groups, bytes) })
-      const locations = new Array<RecordLocation>(records.length)
-      groups.forEach(({ partition, positions }, at) => positions.forEach((position, index) => {
-        locations[position] = { partition, offset: bases[at] as number + index }
-      }))
-      return locations
-    } finally {
-      this.#pendingBytes -= bytes
-    }
+    const { appends, pendingBytesMax } = this.#options
+    if (appends.heldBytes + bytes > pendingBytesMax) throw new LogUnavailableError('Too many appends are waiting')
+    const bases = await appends.append({ topicId: topic.id, ...encodeBatches(groups, bytes) })
+    const locations = new Array<RecordLocation>(records.length)
+    groups.forEach(({ partition, positions }, at) => positions.forEach((position, index) => {
+      locations[position] = { partition, offset: bases[at] as number + index }
+    }))
+    return locations
   }
 
   /** Commits as an append does, without a record. */

@@ -19,6 +19,17 @@ export interface SealedSegment {
   bytes: number
   /** Arrival of its youngest record, epoch milliseconds; 0 where it has none. */
   newestMs: number
+  /** Set where that was in the future: when retention saw it first, epoch milliseconds. */
+  seenAheadMs?: number
+}
+
+export interface Expiry {
+  topicId: number
+  nowMs: number
+  /** What arrived earlier has expired. */
+  beforeMs: number
+  /** Segments that are removed at most. */
+  most: number
 }
 
 export function segmentInfo (
@@ -48,20 +59,37 @@ export function rollSegment (
 
 /**
  * In a transaction: takes the oldest segments out of the catalog, as long as they hold nothing as young as
- * `beforeMs`, and at most so many; returns them.
+ * `beforeMs`; returns them, and whether the catalog changed. A record of the future, which a clock that ran
+ * ahead made, counts as arrived when it was first seen to be one: it would else keep all that came after it.
+ * Where the clock catches up with it meanwhile, its own time counts again.
  */
 export function removeExpired (
-  database: TopicDatabase, { topicId, beforeMs, most }: { topicId: number, beforeMs: number, most: number }
-): number[] {
-  const removed: number[] = []
-  for (let segment = oldestSegment(database, topicId); removed.length < most; segment++) {
+  database: TopicDatabase, { topicId, nowMs, beforeMs, most }: Expiry
+): { expired: number[], changed: boolean } {
+  const expired: number[] = []
+  const noted = noteAhead(database, topicId, nowMs)
+  for (let segment = oldestSegment(database, topicId); expired.length < most; segment++) {
     const sealed = segmentInfo(database, topicId, segment)?.sealed
-    if (sealed === undefined || sealed.newestMs >= beforeMs) break
+    if (sealed === undefined) break
+    const { newestMs, seenAheadMs = newestMs } = sealed
+    if ((newestMs > nowMs ? seenAheadMs : newestMs) >= beforeMs) break
     database.removeSync(segmentKey(topicId, segment))
     putSealedBytes(database, sealedBytes(database) - sealed.bytes)
-    removed.push(segment)
+    expired.push(segment)
   }
-  return removed
+  return { expired, changed: noted || expired.length > 0 }
+}
+
+/** Notes of the oldest segments, as long as their records are of the future, since when that is known. */
+function noteAhead (database: TopicDatabase, topicId: number, nowMs: number): boolean {
+  let noted = false
+  for (let segment = oldestSegment(database, topicId); ; segment++) {
+    const info = segmentInfo(database, topicId, segment)
+    if (info?.sealed === undefined || info.sealed.newestMs <= nowMs) return noted
+    if (info.sealed.seenAheadMs !== undefined) continue
+    putSegment(database, topicId, segment, { ...info, sealed: { ...info.sealed, seenAheadMs: nowMs } })
+    noted = true
+  }
 }
 
 /** Sum of the frames in all sealed segments. */

@@ -3,7 +3,7 @@
  * those is durable when it returns (O_DSYNC) and changes nothing but data, so it needs no commit of the file
  * system's journal. Only holders of the write lock write.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writevSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writevSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 export class SegmentFile {
@@ -19,11 +19,16 @@ export class SegmentFile {
   }
 
   /** Creates the file where it does not exist, its name durable. */
-  static openToWrite (path: string, extentBytes: number): SegmentFile {
+  static openToWrite (path: string, extentBytes: number, syncName = syncDirectory): SegmentFile {
     const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC)
-    const file = new SegmentFile(fd, extentBytes)
-    if (file.#bytes === 0) syncDirectory(dirname(path))
-    return file
+    try {
+      const file = new SegmentFile(fd, extentBytes)
+      if (file.#bytes === 0) syncName(dirname(path))
+      return file
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
   }
 
   /** Undefined where there is no such file: nothing was written yet, or retention has deleted it. */
@@ -66,8 +71,12 @@ export class SegmentFile {
     }
   }
 
-  sync (): void {
-    fdatasyncSync(this.#fd)
+  /**
+   * Makes durable what is there of `[start, end)`, by writing it once more: after an error of an earlier sync
+   * the kernel holds it for clean, and another sync would succeed though the disk does not have it.
+   */
+  rewrite (start: number, end: number): void {
+    this.write([this.read(start, end)], start)
   }
 
   close (): void {
@@ -83,6 +92,12 @@ export class SegmentFile {
 
 export function segmentPath (directory: string, topicId: number, segment: number): string {
   return join(directory, `${topicId}-${segment}.segment`)
+}
+
+/** The number of a topic's segment by the name of its file; undefined for any other file. */
+export function segmentOf (file: string, topicId: number): number | undefined {
+  const [, topic, segment] = /^(\d+)-(\d+)\.segment$/.exec(file) ?? []
+  return Number(topic) === topicId ? Number(segment) : undefined
 }
 
 function syncDirectory (path: string): void {

@@ -32,6 +32,8 @@ export class TopicWriter {
   #tail: SegmentTail | undefined
   #file: SegmentFile | undefined
   #recovered = false
+  /** The disk failed to write the newest segment. */
+  #failed = false
 
   constructor (options: TopicWriterOptions) {
     this.#options = options
@@ -49,6 +51,7 @@ export class TopicWriter {
     if (this.#tail?.segment !== segment) {
       this.#file?.close()
       this.#file = undefined
+      this.#failed = false
       this.#tail = new SegmentTail(segment, (segmentInfo(database, topicId, segment) as SegmentInfo).begins)
     }
     const tail = this.#tail
@@ -60,6 +63,7 @@ export class TopicWriter {
 
   /** May this be appended to the newest segment? If not, roll first. */
   fits (appends: readonly Append[]): boolean {
+    if (this.#failed) return false
     return this.tailBytes === 0 || this.tailBytes + totalBytes(appends) <= this.#options.segmentBytes
   }
 
@@ -71,17 +75,23 @@ export class TopicWriter {
     this.#tail = undefined
   }
 
-  /** In a transaction: seals the newest segment if it holds something older; returns whether it did. */
-  rollIfOlder (thanMs: number): boolean {
-    const isOlder = (this.#tail as SegmentTail).oldestMs < thanMs
-    if (isOlder) this.roll()
-    return isOlder
+  /**
+   * In a transaction: seals the newest segment if it holds something older, or only records of the future;
+   * returns whether it did.
+   */
+  rollIfOlder (thanMs: number, nowMs: number): boolean {
+    const { oldestMs } = this.#tail as SegmentTail
+    const rolls = oldestMs < thanMs || (oldestMs > nowMs && oldestMs !== Infinity)
+    if (rolls) this.roll()
+    return rolls
   }
 
   /**
    * One write for all of them. Returns the base offsets of each one's batches; they are durable, and readers
    * see them. Throws what the file system throws: then nobody sees them, and the next append takes their
    * place; only where the process ends before that may the next one find some of them whole, and keep them.
+   * After an error of the disk itself (EIO) what it has at that place is unknown: the segment is sealed where
+   * its last durable frame ends, and the next append begins a new one.
    */
   append (appends: readonly Append[]): number[][] {
     const tail = this.#tail as SegmentTail
@@ -100,14 +110,23 @@ export class TopicWriter {
       parts.push(frame.header, buffer)
       return described.map(({ base }) => base)
     })
-    const { topicId, heads } = this.#options;
-    (this.#file as SegmentFile).write(parts, tail.at)
+    const { topicId, heads } = this.#options
+    this.#write(parts, tail.at)
     heads.write(topicId, { segment: tail.segment, at, checksum })
     return bases
   }
 
   close (): void {
     this.#file?.close()
+  }
+
+  #write (parts: Uint8Array[], at: number): void {
+    try {
+      (this.#file as SegmentFile).write(parts, at)
+    } catch (error) {
+      this.#failed = (error as NodeJS.ErrnoException).code === 'EIO'
+      throw error
+    }
   }
 
   /**
@@ -121,7 +140,7 @@ export class TopicWriter {
     tail.followAll(file)
     try {
       if (tail.at > known) {
-        file.sync()
+        file.rewrite(known, tail.at)
         heads.write(topicId, { segment: tail.segment, at: tail.at, checksum: tail.checksum })
       }
     } catch (error) {

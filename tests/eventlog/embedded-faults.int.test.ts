@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openEmbeddedLog } from '../../eventlog/index.ts'
-import { Child, Member, aborted, eventually, readAll, record, texts } from './conformance-harness.ts'
+import { Child, Member, aborted, readAll, record, texts } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { EmbeddedLogOptions, EventLog, PartitionSession } from '../../eventlog/index.ts'
 
 const DEADLINE_MS = 10_000
@@ -59,7 +60,7 @@ test('records older than the retention go, younger ones and other topics stay', 
   }
   now += DAY_MS + 60_000
   await log.append(long, [{ ...record('k', 'now'), timestampMs: now }])
-  await eventually('the old batch is gone', DEADLINE_MS, async () =>
+  await until('the old batch is gone', DEADLINE_MS, async () =>
     (await begins(log, short))[0] === 2 ? true : undefined)
   expect(await begins(log, long)).toEqual([0])
   const member = await Member.join(log, 'group', short)
@@ -81,8 +82,44 @@ test('a segment that never fills keeps no record longer than an eighth beyond th
   await append(topic, 'young')
   now += DAY_MS * 7 / 8
   await append(other, 'and again')
-  await eventually('the old one is gone', DEADLINE_MS, async () =>
+  await until('the old one is gone', DEADLINE_MS, async () =>
     (await begins(log, topic))[0] === 1 ? true : undefined)
+})
+
+test('records of the future go one retention after they were seen, and keep nothing that came after them', async () => {
+  const startMs = Date.now()
+  let now = startMs
+  const log = open({ now: () => now, retentionIntervalMs: 0, retentionMs: DAY_MS, segmentBytes: 1 })
+  const [topic, other] = [await newTopic(log), await newTopic(log)]
+  await log.append(topic, [{ ...record('k', 'of a clock that ran ahead'), timestampMs: now + 400 * DAY_MS }])
+  await log.append(topic, [{ ...record('k', 'young'), timestampMs: now }])
+  const look = async () => await log.append(other, [{ ...record('k', 'lets retention look'), timestampMs: now }])
+  await look()
+  await look()
+  now += DAY_MS / 2
+  await look()
+  expect(await begins(log, topic)).toEqual([0])
+  now += DAY_MS
+  await until('both are gone', DEADLINE_MS, async () => {
+    await look()
+    return (await begins(log, topic))[0] === 2 ? true : undefined
+  })
+})
+
+test('a record of the future that the clock has caught up with stays as long as any', async () => {
+  let now = Date.now() - 10 * DAY_MS
+  const log = open({ now: () => now, retentionIntervalMs: 0, retentionMs: DAY_MS, segmentBytes: 1 })
+  const [topic, other] = [await newTopic(log), await newTopic(log)]
+  const look = async () => await log.append(other, [{ ...record('k', 'lets retention look'), timestampMs: now }])
+  // This machine's clock is what was wrong.
+  await log.append(topic, [{ ...record('k', 'now'), timestampMs: now + 10 * DAY_MS }])
+  await look()
+  await look()
+  now += 10 * DAY_MS
+  await look()
+  await look()
+  await log.checkAppend(topic)
+  expect(await begins(log, topic)).toEqual([0])
 })
 
 test('an emptied partition keeps counting: begin and end stay where the next record goes', async () => {
@@ -92,7 +129,7 @@ test('an emptied partition keeps counting: begin and end stay where the next rec
   await log.append(topic, [record('k', '0'), record('k', '1')])
   now += 2 * DAY_MS
   await log.append(other, [{ ...record('k', 'now'), timestampMs: now }])
-  await eventually('it is empty', DEADLINE_MS, async () => (await begins(log, topic))[0] === 2 ? true : undefined)
+  await until('it is empty', DEADLINE_MS, async () => (await begins(log, topic))[0] === 2 ? true : undefined)
   expect(await log.offsets(topic)).toEqual([{ partition: 0, begin: 2, end: 2 }])
   expect(await log.append(topic, [{ ...record('k', '2'), timestampMs: now }])).toEqual([{ partition: 0, offset: 2 }])
 })
@@ -110,7 +147,7 @@ test('a full log refuses appends as unavailable, stores no part of them, and goe
   })
   expect(await log.offsets(topic)).toEqual(before)
   now += 2 * DAY_MS
-  await eventually('there is room again', DEADLINE_MS, async () => {
+  await until('there is room again', DEADLINE_MS, async () => {
     return await log.append(topic, call).then(() => true as const, () => undefined)
   })
 })
@@ -123,7 +160,7 @@ test('a full log that nobody appends to any more is ready again after retention'
   const log = open({ now: () => now, retentionIntervalMs: 0, retentionMs: DAY_MS, bytesMax: 900 })
   await expect(log.checkAppend(topic)).rejects.toMatchObject({ cause: { code: 'log_full' } })
   now += 2 * DAY_MS
-  await eventually('it is ready', DEADLINE_MS, async () => {
+  await until('it is ready', DEADLINE_MS, async () => {
     return await log.checkAppend(topic).then(() => true as const, () => undefined)
   })
 })
@@ -200,13 +237,13 @@ test('never are two sessions of one partition alive at once while members come a
   const options = { group: 'group', topics: [topic], onError: () => {}, onPartition }
   const stays = await logs[0].consume(options)
   for (let round = 0; round < 2; round++) {
-    await eventually('every partition has an owner', DEADLINE_MS, everywhere)
+    await until('every partition has an owner', DEADLINE_MS, everywhere)
     const visitor = await logs[1].consume(options)
-    await eventually('the visitor owns one', DEADLINE_MS, () =>
+    await until('the visitor owns one', DEADLINE_MS, () =>
       visitor.assignments().length > 0 ? true : undefined)
     await visitor.stop()
   }
-  await eventually('every partition has an owner', DEADLINE_MS, everywhere)
+  await until('every partition has an owner', DEADLINE_MS, everywhere)
   await stays.stop()
   expect(most).toBe(1)
 })

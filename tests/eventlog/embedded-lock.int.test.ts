@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openEmbeddedLog } from '../../eventlog/index.ts'
-import { Member, eventually, record } from './conformance-harness.ts'
+import { Member, record } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { ChildProcess } from 'node:child_process'
 
 const DEADLINE_MS = 15_000
@@ -35,10 +36,29 @@ test('append is refused, not hung, while a writer stands still, and goes on once
     .toMatchObject({ code: 'log_unavailable', retryable: true })
   expect(await log.offsets('topic')).toEqual([{ partition: 0, begin: 0, end: 1 }])
   await kill(holder)
-  const location = await eventually('the next append', DEADLINE_MS, async () =>
+  const location = await until('the next append', DEADLINE_MS, async () =>
     await log.append('topic', [record('k', 'after')]).then(([first]) => first, () => undefined))
   // The refused append came too late, so it stored nothing.
   expect(location).toEqual({ partition: 0, offset: 1 })
+  await log.close()
+  await rm(directory, { recursive: true })
+})
+
+test('what a writer that stands still holds counts against the bound, waited for or not', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-log-'))
+  const log = openEmbeddedLog({ directory, writeTimeoutMs: 300, pendingBytesMax: 5_000 })
+  await log.createTopics([{ name: 'topic', partitions: 1 }])
+  await log.append('topic', [record('k', 'before')])
+  const holder = await holdLock(join(directory, 'topics.mdb'))
+  const refusals: string[] = []
+  for (let round = 0; round < 8; round++) {
+    await log.append('topic', [record('k', 'x'.repeat(1_000))]).catch((error: Error) => refusals.push(error.message))
+  }
+  expect(refusals.filter((text) => text.includes('did not commit'))).toHaveLength(4)
+  expect(refusals.filter((text) => text.includes('Too many appends are waiting'))).toHaveLength(4)
+  await kill(holder)
+  await until('the next append', DEADLINE_MS, async () =>
+    await log.append('topic', [record('k', 'after')]).then(() => true as const, () => undefined))
   await log.close()
   await rm(directory, { recursive: true })
 })
@@ -53,7 +73,7 @@ test('ingest goes on while a processor stands still in the middle of a commit', 
   await expect(session.commit({ offset: 0, metadata: '' })).rejects.toMatchObject({ code: 'log_unavailable' })
   expect(await log.append('topic', [record('k', 'v')])).toEqual([{ partition: 0, offset: 0 }])
   await kill(holder)
-  await eventually('the next commit', DEADLINE_MS, async () =>
+  await until('the next commit', DEADLINE_MS, async () =>
     await session.commit({ offset: 1, metadata: 'again' }).then(() => true as const, () => undefined))
   expect(await log.committedOffsets('group', 'topic')).toEqual([{ partition: 0, offset: 1, metadata: 'again' }])
   await log.close()

@@ -1,5 +1,6 @@
 /** The log after crashes of writer, thread and disk: what was acknowledged is there, a refused write not. */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ABORT } from 'lmdb'
@@ -11,11 +12,13 @@ import { batchBytes, encodeBatch } from '../../eventlog/embedded/record-batch.ts
 import { monotonicMs } from '../../eventlog/embedded/append-message.ts'
 import { openDurable } from '../../eventlog/embedded/environment.ts'
 import { openEmbeddedLog } from '../../eventlog/index.ts'
+import { until } from '../support/until.ts'
 import { Member, readAll, record, texts } from './conformance-harness.ts'
 import type { Append, AppendRequest, AppendThreadData } from '../../eventlog/embedded/append-message.ts'
 import type { EmbeddedLogOptions, EventLog } from '../../eventlog/index.ts'
 
 const DEADLINE_MS = 10_000
+const DAY_MS = 24 * 3_600_000
 
 let directory: string
 let close: Array<() => Promise<unknown>>
@@ -144,12 +147,14 @@ test('a disk that fails once while a head is brought up fails that append alone'
   await appendAndClose(['1', '2'])
   await copyFile(join(directory, 'behind'), heads)
   let failures = 1
+  const rewritten: number[] = []
   const openSegment: typeof SegmentFile.openToWrite = (...place) => {
     const file = SegmentFile.openToWrite(...place)
-    const sync = file.sync.bind(file)
-    file.sync = () => {
+    const rewrite = file.rewrite.bind(file)
+    file.rewrite = (start, end) => {
       if (failures-- > 0) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
-      sync()
+      rewritten.push(end - start)
+      rewrite(start, end)
     }
     return file
   }
@@ -157,7 +162,49 @@ test('a disk that fails once while a head is brought up fails that append alone'
   close.push(async () => await writer.close())
   expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'EIO' } }])
   expect(writer.append([requestOf('3')])).toMatchObject([{ bases: [3] }])
+  // Written anew, not synced once more: a sync reports an error of the disk only once.
+  expect(rewritten).toEqual([expect.toSatisfy((bytes: number) => bytes > 0)])
   expect(await readTopic(open())).toEqual(['0', '1', '2', '3'])
+})
+
+test('a segment that the disk fails to write is sealed where it was durable, and a new one is begun', async () => {
+  await appendAndClose(['0'])
+  let failures = 1
+  const openSegment: typeof SegmentFile.openToWrite = (...place) => {
+    const file = SegmentFile.openToWrite(...place)
+    const write = file.write.bind(file)
+    file.write = (parts, at) => {
+      write(parts, at)
+      if (failures-- > 0) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+    }
+    return file
+  }
+  const writer = new LogWriter(threadData(), { openSegment })
+  close.push(async () => await writer.close())
+  expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'EIO' } }])
+  const segments = join(directory, 'segments')
+  const before = await readFile(segmentPath(segments, 0, 0))
+  expect(writer.append([requestOf('1')])).toMatchObject([{ bases: [1] }])
+  expect((await readFile(segmentPath(segments, 0, 0))).equals(before)).toBe(true)
+  expect((await readFile(segmentPath(segments, 0, 1))).length).toBeGreaterThan(0)
+  expect(await readTopic(open())).toEqual(['0', '1'])
+})
+
+test('segments that retention gave up before it was killed are deleted by the next writer, others are not', async () => {
+  await appendAndClose(['0'])
+  const segments = join(directory, 'segments')
+  // The catalog begins with segment 2 from here on.
+  const now = () => Date.now() + 30 * DAY_MS
+  const retention = openEmbeddedLog({ directory, segmentBytes: 1, retentionIntervalMs: 0, now })
+  for (const value of ['1', '2']) await retention.append('topic', [record('k', value)])
+  await until('segment 0 is gone', DEADLINE_MS, () => existsSync(segmentPath(segments, 0, 0)) ? undefined : true)
+  await retention.close()
+  for (const name of ['0-0.segment', '9-0.segment', 'notes']) await writeFile(join(segments, name), 'left behind')
+  const log = open()
+  await log.checkAppend('topic')
+  expect((await readdir(segments)).filter((name) => name === '0-0.segment')).toEqual([])
+  expect(await readdir(segments)).toEqual(expect.arrayContaining(['9-0.segment', 'notes']))
+  expect(await log.append('topic', [record('k', '3')])).toEqual([{ partition: 0, offset: 3 }])
 })
 
 test('a new segment that cannot be committed refuses the append, and loses nothing before it', async () => {

@@ -1,6 +1,6 @@
 /** Segments on disk: whatever a crash leaves behind, what comes back is a prefix of what was appended. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -112,4 +112,15 @@ test('two writers that know of different lengths of the file do not overwrite ea
   one.close()
   other.close()
   expect(recover()).toEqual({ at: first.bytes + second.bytes, ends: [2, 2] })
+})
+
+test('a file whose name cannot be made durable is closed again', () => {
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  const refuse = (): void => { throw Object.assign(new Error('input/output error'), { code: 'EIO' }) }
+  for (let attempt = 0; attempt < 5; attempt++) {
+    expect(() => SegmentFile.openToWrite(path(), EXTENT_BYTES, refuse)).toThrow('input/output error')
+  }
+  expect(open()).toBe(before)
+  SegmentFile.openToWrite(path(), EXTENT_BYTES).close()
 })
