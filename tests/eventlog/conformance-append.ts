@@ -1,7 +1,8 @@
 /** Conformance of topics, append and offsets. */
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { eventually, readAll, record, texts } from './conformance-harness.ts'
+import { readAll, record, texts } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { EventLog, LogRecord } from '../../eventlog/index.ts'
 import type { Scene } from './conformance.ts'
 
@@ -111,7 +112,7 @@ export function testAppend (scene: Scene): void {
       const log = await scene.open()
       const topic = await scene.topic(log, 1)
       const child = scene.child({ do: 'append', topic, name: 'child', records: 1_000_000 })
-      await eventually('some acknowledgements', scene.deadlineMs, () =>
+      await until('some acknowledgements', scene.deadlineMs, () =>
         child.of('acknowledged').length >= 20 ? true : undefined)
       await child.signal('SIGKILL')
       const later = await scene.open()

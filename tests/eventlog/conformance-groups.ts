@@ -1,6 +1,7 @@
 /** Conformance of consumer groups: assignment, commits, fencing, failover. */
 import { describe, expect, test } from 'vitest'
-import { aborted, eventually, record, texts } from './conformance-harness.ts'
+import { aborted, record, texts } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { Member } from './conformance-harness.ts'
 import type { Scene } from './conformance.ts'
 
@@ -56,7 +57,7 @@ export function testGroups (scene: Scene): void {
           await aborted(session.signal)
         }
       })
-      await eventually('both topics', scene.deadlineMs, () => seen.size === 2 ? true : undefined)
+      await until('both topics', scene.deadlineMs, () => seen.size === 2 ? true : undefined)
       expect(consumer.assignments().map(({ topic }) => topic).sort()).toEqual([...topics].sort())
       await consumer.stop()
       expect(consumer.assignments()).toEqual([])
@@ -90,7 +91,7 @@ export function testGroups (scene: Scene): void {
       const first = await scene.join(log, 'group', topic)
       await owns(scene, first, [0, 1, 2, 3])
       const second = await scene.join(other, 'group', topic)
-      await eventually('a fair division', scene.deadlineMs, () => {
+      await until('a fair division', scene.deadlineMs, () => {
         const [one, two] = [[...first.sessions.keys()], [...second.sessions.keys()]]
         const all = [...one, ...two].sort()
         return one.length === 2 && two.length === 2 && all.join() === '0,1,2,3' ? true : undefined
@@ -115,7 +116,7 @@ export function testGroups (scene: Scene): void {
           settled += 1
         }
       })
-      await eventually('both sessions', scene.deadlineMs, () => running === 2 ? true : undefined)
+      await until('both sessions', scene.deadlineMs, () => running === 2 ? true : undefined)
       await consumer.stop()
       expect(settled).toBe(running)
     })
@@ -136,7 +137,7 @@ export function testGroups (scene: Scene): void {
           await aborted(signal)
         }
       })
-      await eventually('a second session', scene.deadlineMs, () => sessions === 2 ? true : undefined)
+      await until('a second session', scene.deadlineMs, () => sessions === 2 ? true : undefined)
       expect(errors).toContain(fault)
       await consumer.stop()
     })
@@ -187,6 +188,6 @@ export function testGroups (scene: Scene): void {
 }
 
 async function owns (scene: Scene, member: Member, partitions: number[]): Promise<void> {
-  await eventually(`a member owns ${partitions.join()}`, scene.deadlineMs, () =>
+  await until(`a member owns ${partitions.join()}`, scene.deadlineMs, () =>
     [...member.sessions.keys()].sort().join() === partitions.join() ? true : undefined)
 }

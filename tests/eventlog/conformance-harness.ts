@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { until } from '../support/until.ts'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { AppendRecord, Consumer, EventLog, LogRecord, PartitionSession } from '../../eventlog/index.ts'
 import type { ChildCommand, ChildMessage, CommitRequest } from './conformance-child.ts'
@@ -20,19 +21,6 @@ export interface EventLogHarness {
   /** Bound on everything that takes a rebalance, a failover or a child's start, in milliseconds. */
   deadlineMs: number
   close: () => Promise<void>
-}
-
-/** The value that `probe` returns once it is not undefined; throws after `deadlineMs`. */
-export async function eventually<T> (
-  what: string, deadlineMs: number, probe: () => T | undefined | Promise<T | undefined>
-): Promise<T> {
-  const end = performance.now() + deadlineMs
-  while (performance.now() < end) {
-    const value = await probe()
-    if (value !== undefined) return value
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error(`Not within ${deadlineMs} ms: ${what}`)
 }
 
 /** A record whose key and value are these texts. */
@@ -80,7 +68,7 @@ export class Member {
   }
 
   async session (partition: number, deadlineMs: number): Promise<PartitionSession> {
-    return await eventually(`a session of partition ${partition}`, deadlineMs, () => this.sessions.get(partition))
+    return await until(`a session of partition ${partition}`, deadlineMs, () => this.sessions.get(partition))
   }
 
   async stop (): Promise<void> {
@@ -124,10 +112,10 @@ export class Child {
   async first<E extends ChildMessage['event']> (
     event: E, deadlineMs: number
   ): Promise<ChildMessage & { event: E }> {
-    return await eventually(`the child's ${event}`, deadlineMs, () => {
+    return await until(`the child's ${event}`, deadlineMs, () => {
       if (this.#process.exitCode !== null && event !== 'done') throw new Error(`The child ended: ${this.#errors}`)
       return this.of(event)[0]
-    })
+    }, { retryThrown: false })
   }
 
   commit (request: CommitRequest): void {

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { openKafkaLog } from '../../eventlog/index.ts'
 import { BlackHoleProxy } from '../support/black-hole-proxy.ts'
 import { startBroker } from '../support/kafka-broker.ts'
-import { Member, eventually, record } from './conformance-harness.ts'
+import { Member, record } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { Consumer, EventLog, KafkaSettings, RecordLocation } from '../../eventlog/index.ts'
 import type { KafkaBroker } from '../support/kafka-broker.ts'
 
@@ -55,7 +56,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
     await reader.hasAll(writer, 50)
     await broker.kill()
     const failed = writer.failures
-    await eventually('a refused append', DEADLINE_MS, () => writer.failures > failed ? true : undefined)
+    await until('a refused append', DEADLINE_MS, () => writer.failures > failed ? true : undefined)
     const before = writer.acknowledged.size
     await broker.restart()
     await reader.hasAll(writer, before + 50)
@@ -75,7 +76,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
     process.kill(pid, 'SIGSTOP')
     try {
       const failed = writer.failures
-      await eventually('two refused appends', DEADLINE_MS, () => writer.failures >= failed + 2 ? true : undefined)
+      await until('two refused appends', DEADLINE_MS, () => writer.failures >= failed + 2 ? true : undefined)
     } finally {
       process.kill(pid, 'SIGCONT')
     }
@@ -126,7 +127,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
     const early = open()
     await expect(early.ping()).rejects.toMatchObject({ code: 'log_unavailable' })
     const member = await Member.join(early, 'group', TOPIC)
-    await eventually('a reported fault', DEADLINE_MS, () => member.errors.length > 0 ? true : undefined)
+    await until('a reported fault', DEADLINE_MS, () => member.errors.length > 0 ? true : undefined)
     await broker.restart()
     await member.session(1, DEADLINE_MS)
     await early.ping()
@@ -140,7 +141,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
     await session.commit({ offset: 0, metadata: 'before' })
     await broker.kill()
     await broker.restart()
-    await eventually('a commit', DEADLINE_MS, async () =>
+    await until('a commit', DEADLINE_MS, async () =>
       await session.commit({ offset: 0, metadata: 'after' }).then(() => true, () => undefined))
     expect(session.signal.aborted).toBe(false)
     expect(await patient.committedOffsets('group', TOPIC)).toContainEqual(
@@ -152,7 +153,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
     const [topic, hourMs] = ['short', 3_600_000]
     await log.createTopics([{ name: topic, partitions: 1, retentionMs: 60_000 }])
     await log.append(topic, [{ ...record('k', 'old'), timestampMs: Date.now() - hourMs }])
-    await eventually('deletion', DEADLINE_MS, async () => (await log.offsets(topic))[0]?.begin === 1 ? true : undefined)
+    await until('deletion', DEADLINE_MS, async () => (await log.offsets(topic))[0]?.begin === 1 ? true : undefined)
     await log.append(topic, [record('k', 'new')])
     const session = await (await Member.join(log, 'group', topic)).session(0, DEADLINE_MS)
     expect(session.committed.offset).toBe(1)
@@ -232,10 +233,10 @@ class Reader {
 
   /** Resolves when at least `count` records were acknowledged and each was seen where it was said to be. */
   async hasAll (writer: Writer, count: number): Promise<void> {
-    await eventually(`${count} acknowledged records`, DEADLINE_MS, () =>
+    await until(`${count} acknowledged records`, DEADLINE_MS, () =>
       writer.acknowledged.size >= count ? true : undefined)
     const acknowledged = [...writer.acknowledged]
-    await eventually('every acknowledged record', DEADLINE_MS, () =>
+    await until('every acknowledged record', DEADLINE_MS, () =>
       acknowledged.every(([value]) => this.seen.has(value)) ? true : undefined)
     for (const [value, location] of acknowledged) expect(this.seen.get(value)).toEqual(location)
   }

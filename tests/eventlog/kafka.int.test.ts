@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { openKafkaLog } from '../../eventlog/index.ts'
 import { describeEventLog } from './conformance.ts'
-import { Member, aborted, eventually, readAll, record } from './conformance-harness.ts'
+import { Member, aborted, readAll, record } from './conformance-harness.ts'
+import { until } from '../support/until.ts'
 import type { EventLog, PartitionSession } from '../../eventlog/index.ts'
 
 const brokers = inject('kafkaBrokers').split(',')
@@ -37,7 +38,7 @@ describe.skipIf(brokers[0] === '')('on a broker', () => {
       const member = await Member.join(log, topic, topic)
       const old = await Promise.all([member.session(0, DEADLINE_MS), member.session(1, DEADLINE_MS)])
       const other = await Member.join(log, topic, topic)
-      const kept = await eventually('a new session of the first member', DEADLINE_MS, () =>
+      const kept = await until('a new session of the first member', DEADLINE_MS, () =>
         [...member.sessions.values()].find((session) => !old.includes(session)))
       await kept.commit({ offset: 0, metadata: 'new' })
       for (const session of old) {
@@ -64,13 +65,13 @@ describe.skipIf(brokers[0] === '')('on a broker', () => {
           events.push(`end ${partition}`)
         }
       })
-      await eventually('both sessions', DEADLINE_MS, () => events.length === 2 ? true : undefined)
+      await until('both sessions', DEADLINE_MS, () => events.length === 2 ? true : undefined)
       const other = await Member.join(log, topic, topic)
-      await eventually('a share for the second member', DEADLINE_MS, () => other.sessions.size === 1 ? true : undefined)
+      await until('a share for the second member', DEADLINE_MS, () => other.sessions.size === 1 ? true : undefined)
       await other.stop()
       expect(events).toHaveLength(2)
       release()
-      await eventually('both again', DEADLINE_MS, () => events.length >= 6 ? true : undefined)
+      await until('both again', DEADLINE_MS, () => events.length >= 6 ? true : undefined)
       for (const partition of [0, 1]) {
         const own = events.filter((event) => event.endsWith(`${partition}`)).map((event) => event.split(' ')[0])
         expect(own).toEqual(own.map((_, index) => index % 2 === 0 ? 'begin' : 'end'))
@@ -82,7 +83,7 @@ describe.skipIf(brokers[0] === '')('on a broker', () => {
       const session = await member.session(0, DEADLINE_MS)
       const errors = member.errors.length
       const end = performance.now() + 3 * settings.sessionTimeoutMs
-      await eventually('three session timeouts', DEADLINE_MS, () => performance.now() > end ? true : undefined)
+      await until('three session timeouts', DEADLINE_MS, () => performance.now() > end ? true : undefined)
       expect(session.signal.aborted).toBe(false)
       await session.commit({ offset: 0, metadata: 'still mine' })
       expect(member.errors).toHaveLength(errors)
