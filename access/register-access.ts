@@ -1,9 +1,9 @@
 import { MillraceError } from '../contract/index.ts'
-import { addVary, allowOrigin, answerPreflight, collectAccessRoutes } from './cors.ts'
+import { addVary, allowOrigin, answerPreflight, collectAccessRoutes, isCacheable } from './cors.ts'
 import { checkScope } from './gate.ts'
 import { registerKeys } from './routes/keys.ts'
 import { createRateLimiter } from './rate-limit.ts'
-import { SECURITY_HEADERS } from './security-headers.ts'
+import { setSecurityHeaders } from './security-headers.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Gate } from './gate.ts'
 import type { RouteAccess } from '../http/index.ts'
@@ -26,7 +26,6 @@ export async function registerAccess (
   const routes = collectAccessRoutes(server)
   const limit = await createRateLimiter(server, { gate, counter })
   server.addHook('onRequest', (request, reply, done) => {
-    reply.headers(SECURITY_HEADERS)
     if (answerPreflight(request, reply, gate.directory, routes)) return
     const { access } = request.routeOptions.config
     if (access === undefined) return done()
@@ -39,8 +38,9 @@ export async function registerAccess (
     if (gate.rateLimitOf(request.principal) === undefined) return done()
     limit(request, reply).then(() => done(), done)
   })
-  server.addHook('onSend', (request, reply, _payload, done) => {
-    if (request.routeOptions.config.access !== undefined) addVary(reply)
+  server.addHook('onSend', (request, reply, payload, done) => {
+    if (payload !== undefined) setSecurityHeaders(reply)
+    if (isCacheable(request) && request.routeOptions.config.access !== undefined) addVary(reply)
     done()
   })
   registerKeys(server, gate)
