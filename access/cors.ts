@@ -46,7 +46,7 @@ export function answerPreflight (
 /** What an answer depends on: caches must not hand one organisation's answer to another. */
 const VARY = 'origin, x-api-key, authorization'
 
-/** May a cache keep the answer? (RFC 9110 section 9.2.3; a POST's only where its answer says for how long.) */
+/** May a cache keep the answer? RFC 9110, section 9.2.3; of POST only where the answer says for how long. */
 export function isCacheable ({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }

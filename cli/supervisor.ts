@@ -5,9 +5,9 @@
  * whose supervisor was killed ends by itself (its IPC channel closes).
  */
 import { spawn } from 'node:child_process'
-import { setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { EXIT_SETTINGS } from './exit-codes.ts'
+import { setNiceness } from './scheduling.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Logger } from 'pino'
 import type { RoleMessage } from './run-role.ts'
@@ -116,7 +116,7 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc']
     })
     this.#running.set(spec.name, child)
-    if (child.pid !== undefined) setPriority(child.pid, spec.niceness)
+    if (child.pid !== undefined) setNiceness(child.pid, spec.niceness)
     log.info({ child: spec.name, pid: child.pid }, 'child started')
     const ended = exitOf(child).then((code) => {
       this.#running.delete(spec.name)

@@ -26,8 +26,8 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
     sendProblem(error, { log, request, reply })
   }
   const server = Fastify({
-    // Requests are counted and timed by metrics; only failures are worth a line, and they are written here. With
-    // a logger Fastify makes one for each request and listens to its end: a tenth of what an event costs.
+    // Requests are counted and timed by metrics; only failures are worth a line, and have it below. With a
+    // logger Fastify makes one for each request and listens to its end: a tenth of what an event costs.
     logger: false,
     bodyLimit: EVENT_BODY_BYTES_MAX,
     requestTimeout: requestTimeoutMs,

@@ -31,6 +31,12 @@ export const ingestSettings = {
     minimum: 1024,
     description: 'Bytes in one append; below the 1 MiB that brokers take in a batch by default'
   }),
+  INGEST_APPEND_INTERVAL_MS: Type.Integer({
+    default: 4,
+    minimum: 0,
+    maximum: 1_000,
+    description: 'Milliseconds between the starts of two small appends of one stream: events of this time share one'
+  }),
   INGEST_APPENDS_IN_FLIGHT_MAX: Type.Integer({
     default: 2,
     minimum: 1,
@@ -46,6 +52,8 @@ export interface IngestConfig {
   queueBytesMax: number
   batchRecordsMax: number
   batchBytesMax: number
+  /** Between the starts of two appends; one of many records does not wait. */
+  appendIntervalMs: number
   appendsInFlightMax: number
 }
 
@@ -56,6 +64,7 @@ export function ingestConfig (env: Static<TObject<typeof ingestSettings>>): Inge
     queueBytesMax: env.INGEST_QUEUE_BYTES_MAX,
     batchRecordsMax: env.INGEST_APPEND_BATCH_MAX,
     batchBytesMax: env.INGEST_APPEND_BATCH_BYTES_MAX,
+    appendIntervalMs: env.INGEST_APPEND_INTERVAL_MS,
     appendsInFlightMax: env.INGEST_APPENDS_IN_FLIGHT_MAX
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Group commit of one topic. What queues while an append is in flight goes into the next one; there is no
- * linger. Guarantees: a record is in at most one append that the log did not refuse whole; with one append in
- * flight, records are appended in the order they came; a record answered while it was still queued is never
- * appended.
+ * Group commit of one topic. What queues while an append is in flight goes into the next one. A lone request
+ * is appended at once; under load the starts of appends keep a distance, so that those that arrive meanwhile
+ * share one. Guarantees: a record is in at most one append that the log did not refuse whole; with one append
+ * in flight, records are appended in the order they came; a record answered while it was still queued is
+ * never appended.
  */
 import { MillraceError } from '../contract/index.ts'
 import { RecordTooLargeError } from '../eventlog/index.ts'
@@ -10,6 +11,9 @@ import { cutUnits } from './append-units.ts'
 import type { AppendRecord } from '../eventlog/index.ts'
 import type { AppendUnit } from './append-units.ts'
 import type { GroupAppenderOptions } from './group-appender.ts'
+
+/** So many make an append worth its cost: they do not wait for more. */
+const UNPACED_RECORDS = 16
 
 /** One request, or a part of one, that waits for its records. */
 interface Waiter extends AppendUnit {
@@ -27,6 +31,8 @@ export class TopicAppender {
   #queueRecords = 0
   #queueBytes = 0
   #flushScheduled = false
+  #lastStartMs = -Infinity
+  #nextStart: NodeJS.Timeout | undefined
   readonly #inFlight = new Set<readonly Waiter[]>()
   #budgetTimer: NodeJS.Timeout | undefined
   #unanswered = 0
@@ -92,11 +98,31 @@ export class TopicAppender {
   #flush (): void {
     const { appendsInFlightMax } = this.#options.config
     while (this.#queue.length > 0 && this.#inFlight.size < appendsInFlightMax) {
+      const restMs = this.#restMs()
+      if (restMs > 0) {
+        this.#startLater(restMs)
+        break
+      }
       const batch = this.#takeBatch()
       this.#inFlight.add(batch)
+      this.#lastStartMs = this.#options.monotonicMs()
       this.#run(batch)
     }
     this.#metrics.queueRecords.set(this.#queueRecords)
+  }
+
+  /** Milliseconds until the next append may begin. */
+  #restMs (): number {
+    const { config: { appendIntervalMs }, monotonicMs } = this.#options
+    if (this.#queueRecords >= UNPACED_RECORDS) return 0
+    return this.#lastStartMs + appendIntervalMs - monotonicMs()
+  }
+
+  #startLater (ms: number): void {
+    this.#nextStart ??= setTimeout(() => {
+      this.#nextStart = undefined
+      this.#flush()
+    }, Math.ceil(ms))
   }
 
   #takeBatch (): readonly Waiter[] {

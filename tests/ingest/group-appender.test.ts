@@ -105,6 +105,28 @@ describe('group commit', () => {
     expect(await Promise.all(all)).toEqual(['stored', 'stored', 'stored'])
   })
 
+  test('a lone record is appended at once, and those that follow closely share an append', async () => {
+    const { appender, log } = buildAppender({ appendIntervalMs: 4 })
+    const append = (name: string) => outcome(appender.append(TOPIC, recordOf(name)))
+    const all = [append('a')]
+    await vi.advanceTimersByTimeAsync(1)
+    expect(log.batches.length).toBe(1)
+    all.push(append('b'), append('c'))
+    await vi.advanceTimersByTimeAsync(3)
+    expect(log.batches.map((batch) => names(batch.records))).toEqual([['a'], ['b', 'c']])
+    expect(await Promise.all(all)).toEqual(['stored', 'stored', 'stored'])
+  })
+
+  test('many records do not wait for more', async () => {
+    const { appender, log } = buildAppender({ appendIntervalMs: 1_000 })
+    const first = outcome(appender.append(TOPIC, recordOf('first')))
+    await vi.advanceTimersByTimeAsync(1)
+    const many = Array.from({ length: 16 }, (_, n) => outcome(appender.append(TOPIC, recordOf(`${n}`))))
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await Promise.all([first, ...many])).toEqual(Array(17).fill('stored'))
+    expect(log.batches.map((batch) => batch.records.length)).toEqual([1, 16])
+  })
+
   test('topics do not wait for one another', async () => {
     const { appender, log } = buildAppender()
     log.hold(true)

@@ -23,7 +23,7 @@ export function buildAppender (config: Partial<IngestConfig> = {}, logOptions: M
   const metrics = ingestMetrics(registry)
   const log = createMemoryLog(logOptions)
   // One append at a time, so that a test says which one is in flight.
-  const limits = { ...defaultIngestConfig(), appendsInFlightMax: 1, ...config }
+  const limits = { ...defaultIngestConfig(), appendIntervalMs: 0, appendsInFlightMax: 1, ...config }
   const appender = new GroupAppender({ log, metrics, config: limits })
   return { appender, log, metrics, registry }
 }
