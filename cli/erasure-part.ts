@@ -4,10 +4,11 @@ import { clickHouseConfig, createWriteClient } from '../clickhouse/index.ts'
 import { eventLogConfig } from '../eventlog/index.ts'
 import {
   ErasureStore, Erasures, SubjectHasher, TombstoneLease, createErasureMetrics, erasureSettings,
-  erasureVisibility, keyInFolder, personalTables, registerErasures, startErasureJob
+  erasureVisibility, keyInFolder, personalTables, registerErasures, registerTombstoneMetric, startErasureJob
 } from '../erasure/index.ts'
 import { processorSettings } from '../processors/index.ts'
 import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
 import type { Static, TObject } from 'typebox'
 import type { ClickHouseClient, clickHouseSettings } from '../clickhouse/index.ts'
 import type { DeliveryProgress } from '../erasure/index.ts'
@@ -21,6 +22,9 @@ type ErasureEnv = Static<TObject<
   typeof erasurePartSettings & typeof clickHouseSettings & typeof eventLogSettings
 >>
 
+type LogEnv = Static<TObject<typeof eventLogSettings>>
+
+const DAY_MS = 86_400_000
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]'])
 
 /**
@@ -35,14 +39,28 @@ export function openSubjectHasher (
   return LOOPBACK_HOSTS.has(hostname) ? new SubjectHasher(keyInFolder(env.DATA_DIR)) : undefined
 }
 
-/** The tombstones that `client` can read; fails where they were made with another key than `hasher` has. */
-export function openTombstones (client: ClickHouseClient, hasher: SubjectHasher | undefined): TombstoneLease {
+/**
+ * How long tombstones are kept in memory. The log keeps a record longer than its retention says: a segment
+ * goes as a whole, and Kafka fills one for up to 7 days (`segment.ms`). Twice, for a clock that is off.
+ */
+export function tombstonesKeptMs (env: LogEnv): number {
+  return 2 * eventLogConfig(env).topic.retentionMs + 8 * DAY_MS
+}
+
+/**
+ * The tombstones that `client` can read; fails where they were made with another key than `hasher` has. All
+ * of them are kept without `keepMs`.
+ */
+export function openTombstones (
+  client: ClickHouseClient, hasher: SubjectHasher | undefined, keepMs?: number
+): TombstoneLease {
   const store = new ErasureStore(client)
   return new TombstoneLease({
-    read: async (sinceMs) => {
-      const { nowMs, changed } = await store.changedSince(sinceMs)
-      const foreign = changed.find(({ keyId }) => keyId !== hasher?.keyId)
-      if (foreign === undefined) return { nowMs, changed }
+    keepMs,
+    read: async (sinceMs, keepMs) => {
+      const read = await store.changedSince(sinceMs, keepMs)
+      const foreign = read.changed.find(({ keyId }) => keyId !== hasher?.keyId)
+      if (foreign === undefined) return read
       throw new MillraceError('storage_unavailable',
         `The erasure ${foreign.id} was made with another ERASURE_KEY than this role has`)
     }
@@ -81,15 +99,17 @@ export function openErasurePart (
     onCreated: () => job?.poke()
   })
   return {
-    visibility: openVisibility(env, clients.read),
+    visibility: openVisibility(env, clients.read, registry),
     routes: (server) => registerErasures(server, { erasures })
   }
 }
 
 /** What reads must hide. */
-export function openVisibility (env: ErasureEnv, read: ClickHouseClient): Visibility {
+export function openVisibility (env: ErasureEnv, read: ClickHouseClient, registry?: Registry): Visibility {
   const hasher = openSubjectHasher(env)
-  return erasureVisibility({ lease: openTombstones(read, hasher), hasher, tables: personalTables(streams) })
+  const lease = openTombstones(read, hasher, tombstonesKeptMs(env))
+  if (registry !== undefined) registerTombstoneMetric(registry, lease)
+  return erasureVisibility({ lease, hasher, tables: personalTables(streams) })
 }
 
 /** How far the group has stored each stream. */

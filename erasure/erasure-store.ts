@@ -6,6 +6,7 @@ import { toDateTime } from '../contract/index.ts'
 import { STATES } from './tombstone.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { ErasureState, Tombstone } from './tombstone.ts'
+import type { TombstonesRead } from './tombstone-lease.ts'
 
 /** What is written of one table into a receipt. */
 export interface ErasedTable {
@@ -33,6 +34,14 @@ type ErasureCells = [
   string, string, string, string, string[], number | string, number | string, number | string, number
 ]
 
+interface ChangedRow {
+  now_ms: number | string
+  erasures: ErasureCells[]
+  /** How many were left out, and the newest cut-off of these. */
+  left_out: number | string
+  forgotten_ms: number | string
+}
+
 const COLUMNS = `id, tenant, subject_hash, key_id, streams, batch, version,
   toUnixTimestamp64Milli(cutoff) AS cutoff_ms, toUnixTimestamp64Milli(inserted_at) AS inserted_ms`
 
@@ -43,20 +52,33 @@ export class ErasureStore {
     this.#client = client
   }
 
-  /** ClickHouse's clock, and the erasures that changed at `sinceMs` of it or later. */
-  async changedSince (sinceMs: number): Promise<{ nowMs: number, changed: Tombstone[] }> {
-    const [row] = await this.rows<{ now_ms: number | string, erasures: ErasureCells[] }>(`
-SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms, groupArray((
+  /**
+   * ClickHouse's clock, and the erasures that changed at `sinceMs` of it or later: those that are not
+   * complete, and those whose cut-off is at most `keepMs` ago.
+   */
+  async changedSince (sinceMs: number, keepMs: number): Promise<TombstonesRead> {
+    const [row] = await this.rows<ChangedRow>(`
+WITH
+  toUnixTimestamp64Milli(now64(3)) AS now,
+  version < {complete:UInt8} OR toUnixTimestamp64Milli(cutoff) >= now - {keep_ms:Int64} AS is_kept
+SELECT now AS now_ms, groupArrayIf((
   id, tenant, subject_hash, key_id, streams, toUnixTimestamp64Milli(cutoff), toUnixTimestamp64Milli(inserted_at),
-  batch, version)) AS erasures
+  batch, version), is_kept) AS erasures,
+  countIf(NOT is_kept) AS left_out, toUnixTimestamp64Milli(maxIf(cutoff, NOT is_kept)) AS forgotten_ms
 FROM erasures FINAL
-WHERE changed_at >= fromUnixTimestamp64Milli({since_ms:Int64})`, { since_ms: Math.max(0, sinceMs) })
+WHERE changed_at >= fromUnixTimestamp64Milli({since_ms:Int64})`, {
+      since_ms: Math.max(0, sinceMs),
+      keep_ms: Math.min(keepMs, Number.MAX_SAFE_INTEGER),
+      complete: STATES.indexOf('removed')
+    })
     const changed = (row?.erasures ?? []).map((cells) => {
       const [id, tenant, hash, keyId, streams, cutoffMs, insertedMs, batch, version] = cells
       const keyed = { id, tenant, subject_hash: hash, key_id: keyId, streams }
       return toTombstone({ ...keyed, cutoff_ms: cutoffMs, inserted_ms: insertedMs, batch, version })
     })
-    return { nowMs: Number(row?.now_ms ?? 0), changed }
+    const isAll = Number(row?.left_out ?? 0) === 0
+    const nowMs = Number(row?.now_ms ?? 0)
+    return isAll ? { nowMs, changed } : { nowMs, changed, forgottenUntilMs: Number(row?.forgotten_ms) }
   }
 
   /** Inserts a new erasure; ClickHouse's clock says when. */

@@ -1,6 +1,7 @@
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 import type { Tombstone } from './tombstone.ts'
+import type { TombstoneLease } from './tombstone-lease.ts'
 
 export interface ErasureMetrics {
   /** The erasures that are not complete, as they were seen last. */
@@ -34,4 +35,15 @@ export function createErasureMetrics (registry: Registry, now: () => number): Er
   pending.reset()
   age.set(0)
   return metrics
+}
+
+/** Gauge of what a lease holds in memory. */
+export function registerTombstoneMetric (registry: Registry, lease: TombstoneLease): void {
+  const gauge = new Gauge({
+    name: 'millrace_erasure_tombstones',
+    help: 'Tombstones of erasures that this process holds in memory.',
+    registers: [registry],
+    collect () { this.set(lease.size) }
+  })
+  gauge.set(lease.size)
 }

@@ -2,13 +2,26 @@ import { LEASE_MS, Tombstones } from './tombstone.ts'
 import type { Tombstone } from './tombstone.ts'
 
 /**
- * Where tombstones are read: those that changed at `sinceMs` of ClickHouse's clock or later. Rejections are
- * handed to whoever asks, who must not go on without an answer.
+ * Where tombstones are read: those that changed at `sinceMs` of ClickHouse's clock or later, without complete
+ * ones whose cut-off is older than `keepMs`. Rejections are handed to whoever asks, who must not go on
+ * without an answer.
  */
-export type ReadTombstones = (sinceMs: number) => Promise<{ nowMs: number, changed: Tombstone[] }>
+export type ReadTombstones = (sinceMs: number, keepMs: number) => Promise<TombstonesRead>
+
+export interface TombstonesRead {
+  nowMs: number
+  changed: Tombstone[]
+  /** Newest cut-off among those that were left out; absent where there are none. */
+  forgottenUntilMs?: number
+}
 
 export interface TombstoneLeaseOptions {
   read: ReadTombstones
+  /**
+   * How long after its cut-off a complete erasure is kept in memory: as long as the log may hold what it
+   * erases. Default: for ever.
+   */
+  keepMs?: number | undefined
   /** Milliseconds of a clock that never goes back. */
   monotonicMs?: () => number
 }
@@ -23,12 +36,14 @@ const OVERLAP_MS = 30_000
 export class TombstoneLease {
   readonly #read: ReadTombstones
   readonly #monotonicMs: () => number
+  #keepMs: number
   #known = new Tombstones(0)
   #knownFromMs = -Infinity
   #reading: { fromMs: number, result: Promise<Tombstones> } | undefined
 
-  constructor ({ read, monotonicMs = () => performance.now() }: TombstoneLeaseOptions) {
+  constructor ({ read, keepMs = Infinity, monotonicMs = () => performance.now() }: TombstoneLeaseOptions) {
     this.#read = read
+    this.#keepMs = keepMs
     this.#monotonicMs = monotonicMs
   }
 
@@ -46,6 +61,20 @@ export class TombstoneLease {
     return this.#known
   }
 
+  /** Tombstones in memory. */
+  get size (): number {
+    return this.#known.size
+  }
+
+  /** Forgets no tombstone from now on, and reads again those that it has forgotten. */
+  keepAll (): void {
+    if (this.#keepMs === Infinity) return
+    this.#keepMs = Infinity
+    this.#known = new Tombstones(0)
+    this.#knownFromMs = -Infinity
+    this.#reading = undefined
+  }
+
   /** One read at a time serves all who ask, but for those who ask when it is too old for them. */
   #refresh (): Promise<Tombstones> {
     const fromMs = this.#monotonicMs()
@@ -58,8 +87,10 @@ export class TombstoneLease {
   }
 
   async #readFrom (fromMs: number): Promise<Tombstones> {
-    const { nowMs, changed } = await this.#read(this.#known.readAtMs - OVERLAP_MS)
-    const next = this.#known.with(nowMs, changed)
+    const keepMs = this.#keepMs
+    const { nowMs, changed, ...left } = await this.#read(this.#known.readAtMs - OVERLAP_MS, keepMs)
+    if (keepMs !== this.#keepMs) return await this.#readFrom(fromMs)
+    const next = this.#known.with(nowMs, changed, { keptFromMs: nowMs - keepMs, ...left })
     if (fromMs > this.#knownFromMs) {
       this.#known = next
       this.#knownFromMs = fromMs

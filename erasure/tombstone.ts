@@ -33,26 +33,57 @@ export const LEASE_MS = 1_000
  */
 export const EFFECTIVE_AFTER_MS = 3_000
 
-/** All tombstones at one moment. Immutable. */
+/** Whether a tombstone can still be of use where nothing is kept that arrived before `keptFromMs`. */
+function isKept ({ state, cutoffMs }: Tombstone, keptFromMs: number): boolean {
+  return state !== 'removed' || cutoffMs >= keptFromMs
+}
+
+/** What is known of the tombstones besides themselves. */
+export interface TombstonesKept {
+  /** Complete erasures with older cut-offs are forgotten. Default: none is. */
+  keptFromMs?: number
+  /** Newest cut-off among those that were not even read. */
+  forgottenUntilMs?: number
+}
+
+/** All tombstones at one moment, but for those that are forgotten. Immutable. */
 export class Tombstones {
   /** ClickHouse's clock when they were read. */
   readonly readAtMs: number
+  /** Nothing is known of records that arrived until then; -Infinity where no tombstone is forgotten. */
+  readonly forgottenUntilMs: number
   readonly #index: TombstoneIndex
 
-  constructor (readAtMs: number, index: TombstoneIndex = indexOf(new Map())) {
+  constructor (
+    readAtMs: number, index: TombstoneIndex = indexOf(new Map()), forgottenUntilMs: number = -Infinity
+  ) {
     this.readAtMs = readAtMs
+    this.forgottenUntilMs = forgottenUntilMs
     this.#index = index
   }
 
+  get size (): number {
+    return this.#index.byId.size
+  }
+
   /** The same with what was read later; each later one replaces the one of its id. */
-  with (readAtMs: number, changed: readonly Tombstone[]): Tombstones {
+  with (
+    readAtMs: number,
+    changed: readonly Tombstone[],
+    { keptFromMs = -Infinity, forgottenUntilMs: unread = -Infinity }: TombstonesKept = {}
+  ): Tombstones {
     const news = changed.filter((tombstone) => {
       const known = this.#index.byId.get(tombstone.id)
       return known === undefined || STATES.indexOf(tombstone.state) > STATES.indexOf(known.state)
     })
-    if (news.length === 0) return new Tombstones(readAtMs, this.#index)
-    const next = news.map((tombstone) => [tombstone.id, tombstone] as const)
-    return new Tombstones(readAtMs, indexOf(new Map([...this.#index.byId, ...next])))
+    const forgottenUntilMs = Math.max(this.forgottenUntilMs, unread)
+    if (news.length === 0) return new Tombstones(readAtMs, this.#index, forgottenUntilMs)
+    const byId = new Map(this.#index.byId)
+    for (const tombstone of news) byId.set(tombstone.id, tombstone)
+    const forgotten = [...byId.values()].filter((tombstone) => !isKept(tombstone, keptFromMs))
+    for (const { id } of forgotten) byId.delete(id)
+    const untilMs = forgotten.reduce((newest, { cutoffMs }) => Math.max(newest, cutoffMs), forgottenUntilMs)
+    return new Tombstones(readAtMs, indexOf(byId), untilMs)
   }
 
   /** Those whose rows may still be in the tables, where reads must hide them. */
@@ -61,14 +92,15 @@ export class Tombstones {
     return own.filter(({ state }) => state === 'waiting' || state === 'collecting')
   }
 
-  /** Changes with every erasure of a tenant. */
+  /** Changes with every erasure of a tenant, and is never again what it was before. */
   versionOf (tenant: string): string {
-    return String(this.#index.byTenant.get(tenant)?.length ?? 0)
+    return `${this.#index.byTenant.get(tenant)?.length ?? 0}-${this.forgottenUntilMs}`
   }
 
   /**
    * Is a record of the log erased, by the tombstones that were effective at `asOfMs` (ClickHouse's clock)?
-   * The answer is the same whoever gives it, however much later: but nobody may ask beyond `readAtMs`.
+   * The answer is the same whoever gives it, however much later: but nobody may ask beyond `readAtMs`, nor of
+   * what arrived up to `forgottenUntilMs`.
    */
   erases (record: ErasableRecord, hasher: SubjectHasher, asOfMs: number): boolean {
     const { stream, key, timestampMs } = record

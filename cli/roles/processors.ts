@@ -5,8 +5,8 @@ import {
 } from '../../processors/index.ts'
 import { defineRole, opening } from '../role.ts'
 import { clickHouseCheck, openLogPart, openWriteClient } from '../parts.ts'
-import { erasureSettings, recordErasures } from '../../erasure/index.ts'
-import { openSubjectHasher, openTombstones } from '../erasure-part.ts'
+import { erasureSettings, recordErasures, registerTombstoneMetric } from '../../erasure/index.ts'
+import { openSubjectHasher, openTombstones, tombstonesKeptMs } from '../erasure-part.ts'
 import { eventLogSettings } from '../../eventlog/index.ts'
 import { httpConfig, httpSettings } from '../../http/index.ts'
 import { listen } from '../listen.ts'
@@ -31,13 +31,15 @@ export const processorsRole = defineRole({
     const client = openWriteClient(env, context)
     const config = processorConfig(env)
     const hasher = openSubjectHasher(env)
+    const tombstones = openTombstones(client, hasher, tombstonesKeptMs(env))
+    registerTombstoneMetric(registry, tombstones)
     const processor = await startProcessor({
       eventLog,
       streams,
       ...(schemaRegistry === undefined ? {} : { registry: schemaRegistry }),
       sink: createClickHouseSink(client, config.insertsMax),
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
-      erasures: recordErasures(openTombstones(client, hasher), hasher),
+      erasures: recordErasures(tombstones, hasher),
       config,
       metrics: registry,
       log,

@@ -1,4 +1,6 @@
 /** Whose rows a receipt counts, and which tables an erasure reaches besides those of the schema. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pageViews } from '../../contract/index.ts'
 import { carryOut } from '../../erasure/erasure-job.ts'
@@ -45,6 +47,41 @@ test('of erasures of one subject that share a batch, each counts the rows that i
   expect(await maskedBy(bench, second)).toEqual({ page_views: 2, page_views_by_user: 2 })
   for (const id of [elsewhere, third]) expect(await maskedBy(bench, id)).toEqual({})
   expect(await bench.placesOf(SUBJECT)).toEqual([])
+})
+
+test('dead letters that name no subject are found and deleted by the statements of docs/erasure.md', async () => {
+  const bench = await Bench.open(clickHouse)
+  const { writeClient: client } = bench.database
+  await bench.deadLetter(SUBJECT, 1, '')
+  await bench.deadLetter('other', 2, '')
+  const page = readFileSync(join(import.meta.dirname, '../../docs/erasure.md'), 'utf8')
+  const [find = '', ...steps] = (/```sql\n(.*?)```/s.exec(page)?.[1] ?? '').split(';').map((text) => text.trim())
+  const found = await bench.sql<{ id: string }>(find, { text: SUBJECT })
+  expect(found.map(({ id }) => id)).toEqual(['page_views-0-1'])
+  const ids = found.map(({ id }) => id)
+  for (const query of steps.filter((step) => step !== '')) await client.command({ query, query_params: { ids } })
+  expect(await bench.placesOf(SUBJECT)).toEqual([])
+  expect(await bench.sql('SELECT id FROM dead_letters')).toEqual([{ id: 'page_views-0-2' }])
+  expect(await bench.sql("SELECT toUInt32(offset) AS offset FROM erased_positions FINAL WHERE table = 'dead_letters'"))
+    .toEqual([{ offset: 1 }])
+})
+
+test('who holds tombstones in memory reads no complete one that is too old, but is told of it', async () => {
+  const bench = await Bench.open(clickHouse)
+  const [nowMs, hourMs, keepMs] = [Date.now(), 3_600_000, 2 * 3_600_000]
+  const erasures = ['recent', 'old', 'older', 'open'].map((id, ageHours) => ({
+    id, tenant: TENANT, subjectHash: id, keyId: 'k', streams: ['visits'], cutoffMs: nowMs - 1 - ageHours * 2 * hourMs
+  }))
+  for (const erasure of erasures) {
+    await bench.store.insert(erasure)
+    const row = { ...erasure, insertedAtMs: nowMs, state: 'waiting' as const, batch: 1 }
+    await bench.store.advance([row], 1, erasure.id === 'open' ? 'masked' : 'removed')
+  }
+  const kept = await bench.store.changedSince(0, keepMs)
+  expect(kept.changed.map(({ id }) => id).toSorted()).toEqual(['open', 'recent'])
+  expect(kept.forgottenUntilMs).toBe(erasures[1]?.cutoffMs)
+  const all = await bench.store.changedSince(0, Infinity)
+  expect([all.changed.length, all.forgottenUntilMs]).toEqual([4, undefined])
 })
 
 test('the tables that a replay has left behind are erased like those of the schema, and are in the receipt', async () => {

@@ -58,7 +58,8 @@ export class Bench {
     return await answer.json<Row>()
   }
 
-  async deadLetter (subject: string, offset: number): Promise<void> {
+  /** A letter whose bytes speak of a subject, and whose key names it, or another one. */
+  async deadLetter (subject: string, offset: number, named = subject): Promise<void> {
     const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64')
     await insertBatch({
       client: this.database.writeClient,
@@ -69,7 +70,7 @@ export class Bench {
         topic: 'page_views',
         partition: 0,
         offset,
-        key_base64: base64(recordKey(TENANT, subject)),
+        key_base64: base64(recordKey(TENANT, named)),
         value_base64: base64(`broken bytes of ${subject}`),
         reason: 'undecodable',
         detail: 'test',
