@@ -13,7 +13,7 @@ import type { AppendUnit } from './append-units.ts'
 import type { GroupAppenderOptions } from './group-appender.ts'
 
 /** So many make an append worth its cost: they do not wait for more. */
-const UNPACED_RECORDS = 16
+const UNPACED_RECORDS = 32
 
 /** One request, or a part of one, that waits for its records. */
 interface Waiter extends AppendUnit {

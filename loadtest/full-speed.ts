@@ -35,7 +35,7 @@ export interface Comparison {
   reference: FullSpeedRound[]
   measuredMedian: number
   referenceMedian: number
-  /** Median of measured ÷ median of reference. */
+  /** Median of each round's measured ÷ reference: a machine that slows down slows both of a round. */
   ratio: number
 }
 
@@ -80,5 +80,8 @@ export async function compareRates (
   }
   const measuredMedian = median(measured.map((round) => round.perSecond))
   const referenceMedian = median(reference.map((round) => round.perSecond))
-  return { measured, reference, measuredMedian, referenceMedian, ratio: measuredMedian / referenceMedian }
+  const ratios = measured.map(({ perSecond }, index) => {
+    return perSecond / (reference[index] as FullSpeedRound).perSecond
+  })
+  return { measured, reference, measuredMedian, referenceMedian, ratio: median(ratios) }
 }

@@ -68,8 +68,8 @@ function fullSpeedSection ({ ingest, system }: FullSpeed): string[] {
       ...rows('Fastify that only validates', ingest.reference),
       ...rows('whole system', system.rounds)
     ]),
-    `Medians: ingest ${down(ingest.measuredMedian, 0)}/s, reference ${up(ingest.referenceMedian, 0)}/s, ratio ` +
-      `${down(ingest.ratio, 3)}. Whole system, with processors and ClickHouse on the same cores (no target): ` +
+    `Medians: ingest ${down(ingest.measuredMedian, 0)}/s, reference ${up(ingest.referenceMedian, 0)}/s; median of the ` +
+      `rounds' ratios ${down(ingest.ratio, 3)}. Whole system, with processors and ClickHouse on the same cores (no target): ` +
       `${down(system.median, 0)}/s; ${system.accepted} events were answered in time and ${system.stored.user_tags} stored, ` +
       'those included whose connection was closed at the end of a round before the answer.'
   ]

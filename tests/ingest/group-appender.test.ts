@@ -121,10 +121,10 @@ describe('group commit', () => {
     const { appender, log } = buildAppender({ appendIntervalMs: 1_000 })
     const first = outcome(appender.append(TOPIC, recordOf('first')))
     await vi.advanceTimersByTimeAsync(1)
-    const many = Array.from({ length: 16 }, (_, n) => outcome(appender.append(TOPIC, recordOf(`${n}`))))
+    const many = Array.from({ length: 32 }, (_, n) => outcome(appender.append(TOPIC, recordOf(`${n}`))))
     await vi.advanceTimersByTimeAsync(1)
-    expect(await Promise.all([first, ...many])).toEqual(Array(17).fill('stored'))
-    expect(log.batches.map((batch) => batch.records.length)).toEqual([1, 16])
+    expect(await Promise.all([first, ...many])).toEqual(Array(33).fill('stored'))
+    expect(log.batches.map((batch) => batch.records.length)).toEqual([1, 32])
   })
 
   test('topics do not wait for one another', async () => {

@@ -8,7 +8,7 @@ import type { FullSpeedOptions } from '../../loadtest/full-speed.ts'
 describe('the comparison of two servers', () => {
   it('alternates between them, does not count the warm-up, and compares medians', async () => {
     const calls: Array<Pick<FullSpeedOptions, 'url' | 'seconds' | 'seed'>> = []
-    const rates = [1, 1, 100, 200, 300, 400, 110, 220]
+    const rates = [1, 1, 100, 200, 300, 400, 110, 100]
     const comparison = await compareRates({
       measuredUrl: 'a',
       referenceUrl: 'b',
@@ -25,7 +25,7 @@ describe('the comparison of two servers', () => {
     })
     expect(calls.map(({ url, seconds }) => `${url}${seconds}`)).toEqual(['a2', 'b2', 'a10', 'b10', 'a10', 'b10', 'a10', 'b10'])
     expect(calls.slice(2).map(({ seed }) => seed)).toEqual([1, 1, 2, 2, 3, 3])
-    expect(comparison).toMatchObject({ measuredMedian: 110, referenceMedian: 220, ratio: 0.5 })
+    expect(comparison).toMatchObject({ measuredMedian: 110, referenceMedian: 200, ratio: 0.75 })
   })
 })
 
