@@ -35,12 +35,17 @@ export interface SharedReadLimits {
   inFlightMax: number
   /**
    * Milliseconds between the starts of two queries of one group: a lone read starts at once, and under load
-   * those that arrive meanwhile share a query. A full batch does not wait.
+   * those that arrive meanwhile share a query. While the last query is under way the next one waits for its
+   * end too, but for no more than OVERLAP_INTERVALS: a database that is slow gets fewer and larger queries,
+   * and one slow query does not hold up all that comes after it. A full batch does not wait.
    */
   startIntervalMs: number
   /** Milliseconds that a read may take, waiting included; and a query by itself. */
   timeoutMs: number
 }
+
+/** Intervals after which a query of a group may start beside the last one. */
+const OVERLAP_INTERVALS = 4
 
 interface Reader<Answer> {
   resolve: (answer: Answer) => void
@@ -60,7 +65,7 @@ export class SharedRead<Request, Answer> {
   /** In the order of arrival. */
   private readonly waiting = new Map<string, Entry<Request, Answer>>()
   private readonly inFlight = new Set<AbortController>()
-  /** By group, until when it waits for more to share its next query; in the order of these times. */
+  /** By group, until when it waits for more to share its next query. */
   private readonly restsUntilMs = new Map<string, number>()
   private closed = false
   private nextStart: NodeJS.Timeout | undefined
@@ -136,30 +141,29 @@ export class SharedRead<Request, Answer> {
       const nowMs = performance.now()
       const group = this.nextGroup(nowMs)
       if (group === undefined) {
-        const [untilMs = nowMs] = this.restsUntilMs.values()
-        this.startLater(untilMs - nowMs)
+        this.startLater(Math.min(...this.restsUntilMs.values()) - nowMs)
         return
       }
-      this.restsUntilMs.delete(group)
-      this.restsUntilMs.set(group, nowMs + startIntervalMs)
+      const untilMs = nowMs + OVERLAP_INTERVALS * startIntervalMs
+      this.restsUntilMs.set(group, untilMs)
       const batch = this.takeBatch(group)
       this.options.onBatch?.(batch.length)
-      this.readBatch(batch)
+      this.readBatch(batch, () => {
+        // A query that started beside this one has set another time.
+        if (this.restsUntilMs.get(group) === untilMs) this.restsUntilMs.set(group, nowMs + startIntervalMs)
+      })
     }
   }
 
   private startLater (ms: number): void {
-    this.nextStart ??= setTimeout(() => {
-      this.nextStart = undefined
-      this.startQueries()
-    }, Math.ceil(ms))
+    clearTimeout(this.nextStart)
+    this.nextStart = setTimeout(() => this.startQueries(), Math.ceil(ms))
   }
 
   /** Of the groups that have rested, or fill a batch, the one that waits longest. */
   private nextGroup (nowMs: number): string | undefined {
     for (const [group, untilMs] of this.restsUntilMs) {
-      if (untilMs > nowMs) break
-      this.restsUntilMs.delete(group)
+      if (untilMs <= nowMs) this.restsUntilMs.delete(group)
     }
     const sizes = new Map<string, number>()
     for (const { group } of this.waiting.values()) {
@@ -193,7 +197,9 @@ export class SharedRead<Request, Answer> {
   }
 
   /** Never rejects: the readers are told. */
-  private async readBatch (batch: ReadonlyArray<Entry<Request, Answer>>): Promise<void> {
+  private async readBatch (
+    batch: ReadonlyArray<Entry<Request, Answer>>, onEnd: () => void
+  ): Promise<void> {
     const controller = new AbortController()
     const { timeoutMs } = this.options.limits
     const timer = setTimeout(() => controller.abort(timeoutError(timeoutMs)), timeoutMs)
@@ -210,6 +216,7 @@ export class SharedRead<Request, Answer> {
     } finally {
       clearTimeout(timer)
       this.inFlight.delete(controller)
+      onEnd()
       this.startQueries()
     }
   }
