@@ -8,7 +8,7 @@ import { MemoryStoredIds } from '../support/memory-stored-ids.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
 import type { Row, Stream } from '../../contract/index.ts'
 import type { PartitionSession } from '../../eventlog/index.ts'
-import type { WorkerObserver } from '../../processors/index.ts'
+import type { RecordErasures, WorkerObserver } from '../../processors/index.ts'
 import type { UserTagRecords } from './user-tag-records.ts'
 
 const stream = streams[0] as Stream
@@ -31,9 +31,12 @@ interface RunOptions {
   sink: SinkDouble
   rowsMax?: number
   observer?: Partial<WorkerObserver>
+  erasures?: RecordErasures
 }
 
-async function run ({ session, sink, rowsMax = 4, observer = {} }: RunOptions): Promise<void> {
+async function run (
+  { session, sink, rowsMax = 4, observer = {}, erasures = NOTHING_ERASED }: RunOptions
+): Promise<void> {
   await runPartitionWorker({
     session,
     stream,
@@ -41,7 +44,7 @@ async function run ({ session, sink, rowsMax = 4, observer = {} }: RunOptions): 
     sink,
     tables: TABLES,
     storedIds: new MemoryStoredIds({ rows: () => sink.rows('user_tags'), subject: 'cookie' }),
-    erasures: NOTHING_ERASED,
+    erasures,
     limits: { rowsMax, bytesMax: 1_000_000, ageMsMax: 1 },
     duplicates: { windowMs: 600_000, idsMax: 1_000 },
     retryMsMax: 1,
@@ -75,6 +78,19 @@ test('every record is stored in order, and each batch is announced before it is 
     { offset: 0, metadata: '{"end":4,"windowMs":600000,"erasedAsOfMs":0}' }, { offset: 4, metadata: '' }, { offset: 4, metadata: '{"end":8,"windowMs":600000,"erasedAsOfMs":0}' }
   ])
   expect(ledgerOffsets(sink)).toBe(10)
+})
+
+test('a batch whose erasures cannot be told is stored by nobody, and by whoever takes the partition next', async () => {
+  const partition = partitionOf(3)
+  const sink = new SinkDouble()
+  const untold: RecordErasures = {
+    current: async () => ({ asOfMs: 0, isErased: () => { throw new Error('they were forgotten') } })
+  }
+  await expect(run({ session: partition.open(), sink, erasures: untold })).rejects.toThrow('they were forgotten')
+  expect(sink.tables.size).toBe(0)
+  await run({ session: partition.open(), sink })
+  expect(idsOf(sink.rows('user_tags'))).toEqual(upTo(3))
+  expect(ledgerOffsets(sink)).toBe(3)
 })
 
 test('a record that cannot be decoded is dead-lettered alone', async () => {
