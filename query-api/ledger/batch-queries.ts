@@ -39,26 +39,17 @@ const BELOW_COMMITTED =
   'first_offset < transform(concat(stream, \'-\', toString(partition)), {keys:Array(String)}, ' +
   '{committed:Array(UInt64)}, toUInt64(0))'
 
-/** First and last batch of each partition that arrived in range or beside it. */
-const SPAN = `
-      SELECT stream, partition, min(first_offset) AS span_first, max(first_offset) AS span_last
-      FROM batches
-      WHERE stream IN {streams:Array(String)}
-        AND ${BELOW_COMMITTED}
-        AND last_received_at >= fromUnixTimestamp64Milli({near_from_ms:Int64}, 'UTC')
-        AND first_received_at < fromUnixTimestamp64Milli({near_to_ms:Int64}, 'UTC')
-      GROUP BY stream, partition`.trim()
-
 /**
  * Every batch in range with its gap, its overlap and its miscount. The batches beside the range are looked at
- * as well, so that a neighbour that arrived in another minute is no gap; and what lies before all of these,
- * however long ago, so that a batch that a quiet stream lost is one.
+ * as well, so that a neighbour that arrived in another minute is no gap; and what all those cover that
+ * arrived before these, however long ago, so that a batch that a quiet stream lost is one. Those are summed
+ * up: where a clock that was behind dated a batch far back, gaps below it show in a range that reaches it.
  */
 const CHECKED_BATCHES = `
   SELECT
     *,
     if(first_offset > covered AND NOT begins, first_offset - covered, 0) AS gap,
-    if(first_offset < covered AND NOT begins, least(covered, last_offset + 1) - first_offset, 0) AS overlap,
+    if(first_offset < near_covered, least(near_covered, last_offset + 1) - first_offset, 0) AS overlap,
     abs(toInt64(length) - toInt64(counted)) AS miscount
   FROM (
     SELECT
@@ -66,21 +57,24 @@ const CHECKED_BATCHES = `
       toStartOfMinute(first_received_at) AS minute,
       last_offset + 1 - first_offset AS length,
       stored + dead_lettered + duplicates + erased AS counted,
-      greatest(earlier_covered, max(last_offset + 1) OVER (
+      max(last_offset + 1) OVER (
         PARTITION BY stream, partition ORDER BY first_offset, last_offset
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-      )) AS covered,
+      ) AS near_covered,
+      greatest(near_covered, earlier_covered) AS covered,
       covered = 0 AS begins
     FROM batches
-    INNER JOIN (${SPAN}) AS span USING (stream, partition)
     LEFT JOIN (
       SELECT stream, partition, max(last_offset + 1) AS earlier_covered
       FROM batches
-      INNER JOIN (${SPAN}) AS span USING (stream, partition)
-      WHERE stream IN {streams:Array(String)} AND first_offset < span_first
+      WHERE stream IN {streams:Array(String)}
+        AND last_received_at < fromUnixTimestamp64Milli({near_from_ms:Int64}, 'UTC')
       GROUP BY stream, partition
     ) AS earlier USING (stream, partition)
-    WHERE stream IN {streams:Array(String)} AND first_offset BETWEEN span_first AND span_last
+    WHERE stream IN {streams:Array(String)}
+      AND ${BELOW_COMMITTED}
+      AND last_received_at >= fromUnixTimestamp64Milli({near_from_ms:Int64}, 'UTC')
+      AND first_received_at < fromUnixTimestamp64Milli({near_to_ms:Int64}, 'UTC')
   )
   WHERE minute >= toDateTime({from_s:UInt32}, 'UTC')
     AND minute < toDateTime({to_s:UInt32}, 'UTC')`.trim()
