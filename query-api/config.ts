@@ -22,7 +22,7 @@ export const queryApiSettings = {
     description: 'Queries of profiles, and of users, in flight at once: no request waits behind one slow query.'
   }),
   PROFILE_QUERY_INTERVAL_MS: Type.Integer({
-    default: 75,
+    default: 35,
     minimum: 0,
     maximum: 1000,
     description: 'Milliseconds between the starts of two queries of profiles, users or visits: what arrives meanwhile shares one.'
