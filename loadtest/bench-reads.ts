@@ -70,11 +70,14 @@ async function measure (settings: ReadsConfig, workspace: Workspace, signal: Abo
   }
 }
 
-/** Page views of ten days and visits of 35, made by ClickHouse itself. */
+/** Page views of ten days and visits of 35, made by ClickHouse itself, in the order they would come in. */
 async function store (system: System, events: number, signal: AbortSignal): Promise<void> {
   console.error(`bench-reads: storing ${events} visits and as many page views`)
   const sql = new ClickHouseSql(system.clickHouseUrl)
-  const before = (days: number) => `now64(3, 'UTC') - toIntervalMillisecond(rand64(1) % ${days * DAY_MS})`
+  const before = (days: number, first: number) => {
+    const left = `(${events} - ${first} - number)`
+    return `now64(3, 'UTC') - toIntervalMillisecond(intDiv(${left} * ${days * DAY_MS}, ${events}))`
+  }
   const rest = (first: number, tenant: string) => {
     return `toString(${first} + number), 'SERVER', '${tenant}', now64(3, 'UTC'), 0, ${first} + number`
   }
@@ -84,10 +87,10 @@ async function store (system: System, events: number, signal: AbortSignal): Prom
       signal.throwIfAborted()
       const from = `FROM numbers(${Math.min(ROWS_PER_INSERT, events - first)})`
       await sql.run('writes', `INSERT INTO visits (visitedAt, identifier, pageUrl, ${columns})
-        SELECT ${before(35)}, concat('v', toString(rand(2) % 50000)),
+        SELECT ${before(35, first)}, concat('v', toString(rand(2) % 50000)),
           concat('https://shop.example/page', toString(rand(3) % ${PAGES})), ${rest(first, TENANTS.visits)} ${from}`)
       await sql.run('writes', `INSERT INTO page_views (timestamp, user_id, name, ${columns})
-        SELECT ${before(10)}, concat('u', toString(rand(2) % ${USERS})),
+        SELECT ${before(10, first)}, concat('u', toString(rand(2) % ${USERS})),
           concat('/page', toString(rand(3) % 100)), ${rest(first, TENANTS.page_views)} ${from}`)
     }
   } finally {
