@@ -6,6 +6,7 @@ import { Session, drainPending, version } from 'chdb'
 import type { RawInsertFormat } from 'chdb'
 import { quoteString } from '../sql-tokens.ts'
 import { engineConfigXml } from './engine-config.ts'
+import { forgetLostBlocks, hasLostBlocks } from './lost-blocks.ts'
 import { setStatement, useStatement } from './request-settings.ts'
 import { ServerError, serverError } from './server-error.ts'
 import type { EngineLimits } from '../config.ts'
@@ -65,8 +66,16 @@ export class Engine {
     const configFile = join(directory, 'config.xml')
     writeFileSync(configFile, engineConfigXml(limits))
     const ownerFile = join(directory, 'owner.pid')
+    const open = (): Session => new Session(this.path, { connectionArgs: [`--config-file=${configFile}`] })
     try {
-      this.root = new Session(this.path, { connectionArgs: [`--config-file=${configFile}`] })
+      let root = open()
+      // Only whoever has the directory open knows that nobody else has.
+      if (hasLostBlocks(this.path)) {
+        root.close()
+        forgetLostBlocks(this.path)
+        root = open()
+      }
+      this.root = root
     } catch (error) {
       throw new DataDirectoryError(`Cannot open ${this.path}${ownerHint(ownerFile)}`, { cause: error })
     }

@@ -139,6 +139,37 @@ test('an aborted insert, sent again with its token, is stored once', async () =>
   expect(await totals(client)).toMatchObject({ raw: 20_000, by_cookie: 20_000, by_minute: 20_000 })
 })
 
+// Only an embedded server is ours to stop, and its files ours to take.
+test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
+  'a block whose token was noted before the server was killed, and its part was not, is stored when it comes again',
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-lost-'))
+    let server = await startServerProcess({ directory })
+    const config = testConfig(server.url)
+    const port = Number(new URL(server.url).port)
+    const migrationClient = createMigrationClient(config)
+    await migrate({ client: migrationClient, config, log: { info: () => undefined } })
+    await migrationClient.close()
+    const client = createWriteClient(config)
+    for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
+    const newest = await client.query({
+      query: `SELECT path FROM system.parts WHERE database = {database:String} AND table = 'user_tags_by_minute'
+        ORDER BY max_block_number DESC LIMIT 1`,
+      query_params: { database: config.database },
+      format: 'JSONEachRow'
+    })
+    const [part] = await newest.json<{ path: string }>()
+    await server.kill()
+    rmSync(part?.path as string, { recursive: true })
+    server = await startServerProcess({ directory, port })
+    for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
+    expect(await totals(client)).toEqual(totalsOf(200))
+    await client.close()
+    await server.stop()
+    rmSync(directory, { recursive: true, force: true })
+  }
+)
+
 // Only an embedded server is ours to kill.
 test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
   'a server killed in the middle of inserts holds every batch exactly once after the retries', async () => {
