@@ -8,9 +8,11 @@ import { writeFileSync } from 'node:fs'
  */
 export function setNiceness (pid: number, niceness: number): void {
   setPriority(pid, niceness)
+  if (niceness === 0) return
   try {
     writeFileSync(`/proc/${pid}/autogroup`, String(niceness))
   } catch {
-    // Another system, or a kernel without groups: there the niceness of the process is all that counts.
+    // Another system, or a kernel without groups: there the niceness of the process is all that counts. Linux
+    // takes only ten of these a second of whoever is not root: a restart that comes too soon does without.
   }
 }

@@ -34,7 +34,7 @@ export const ingestSettings = {
   INGEST_APPEND_INTERVAL_MS: Type.Integer({
     default: 4,
     minimum: 0,
-    maximum: 1_000,
+    maximum: 50,
     description: 'Milliseconds between the starts of two small appends of one stream: events of this time share one'
   }),
   INGEST_APPENDS_IN_FLIGHT_MAX: Type.Integer({

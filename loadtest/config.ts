@@ -50,7 +50,7 @@ export const batchesSettings = {
 
 export const promisesSettings = {
   BENCH_PROMISE_RECORDS: Type.Integer({ default: 50_000, minimum: 1_000, description: 'Records of each round.' }),
-  BENCH_ROUNDS: benchSettings.BENCH_ROUNDS,
+  BENCH_ROUNDS: Type.Integer({ default: 3, minimum: 1, maximum: 99, description: 'Rounds of each variant.' }),
   BENCH_RESULTS_DIR,
   BENCH_DATA_DIR
 }

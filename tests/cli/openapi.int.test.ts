@@ -100,7 +100,7 @@ test('whoever needs a key is told what happens without one, with a poor one, and
   }
 })
 
-test('the pages come with the headers of every answer, and fetch nothing from elsewhere', async () => {
+test('the pages come with the headers of every answer that has a body, and fetch nothing from elsewhere', async () => {
   const page = await server.inject('/docs/')
   expect(page.statusCode).toBe(200)
   expect(page.headers['content-security-policy']).toContain("default-src 'self'")
