@@ -11,11 +11,15 @@ export interface ReplayTableComment {
   stream: string
 }
 
-/** SQL: the tables of a database that say so of themselves. */
+/**
+ * SQL: the tables of a database that say so of themselves. A rollup says it too while it is rebuilt, but it
+ * holds no rows of subjects, nor the columns by which they are found.
+ */
 export const REPLAY_TABLES_SQL = `
 SELECT name, comment FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND JSONExtractString(comment, 'stream') != ''
   AND match(name, '^[a-z][a-z0-9_]{0,126}$')
+  AND name IN (SELECT table FROM system.columns WHERE database = currentDatabase() AND name = '_offset')
 ORDER BY name`
 
 /** How erasure reaches these tables; `known` are those of the schema, which are not repeated. */

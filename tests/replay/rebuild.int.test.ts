@@ -186,6 +186,20 @@ describe('an erasure and the swap', () => {
     expect(await bench.rebuild(LIVE)).toMatchObject({ resumed: true })
     expect(await rowsOfErased(LIVE, 0)).toBe(0)
   })
+
+  test('is carried out while the rollup of a stopped rebuild lies there, which holds nobody', async () => {
+    const { erasures, options, store } = bench.erasure
+    bench.store.beforeSwap = async () => { throw new Error('the process died') }
+    await expect(bench.rebuild('user_tags_by_minute')).rejects.toThrow('the process died')
+    expect(await bench.eventsIn('user_tags_by_minute__replay')).toBe(60)
+    const { id } = await erasures.create({ tenant: TENANT, subject: 'erased' })
+    await carryOut(options, AbortSignal.timeout(DEADLINE_MS))
+    expect(await stateOf(id)).toBe('removed')
+    expect((await store.tablesOf([id])).map(({ table }) => table)).not.toContain('user_tags_by_minute__replay')
+    bench.newStore()
+    expect(await bench.rebuild('user_tags_by_minute')).toMatchObject({ resumed: true })
+    expect(await bench.eventsIn('user_tags_by_minute')).toBe(60)
+  })
 })
 
 /** Tells of every command that the server refuses: the lock of another holder is one. */

@@ -208,7 +208,7 @@ export class ReplayBench {
 
   /** Events of a table: rows, or the sum of a rollup's counts. */
   async eventsIn (table: string): Promise<number> {
-    const count = table.endsWith('_by_minute') ? 'sum(count)' : 'count()'
+    const count = table.includes('_by_minute') ? 'sum(count)' : 'count()'
     const [row] = await this.erasure.sql<{ n: number }>(`SELECT toUInt32(${count}) AS n FROM ${table}`)
     return row?.n ?? NaN
   }
