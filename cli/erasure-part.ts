@@ -59,10 +59,8 @@ export function openTombstones (
     keepMs,
     read: async (sinceMs, keepMs) => {
       const read = await store.changedSince(sinceMs, keepMs)
-      const foreign = read.changed.find(({ keyId }) => keyId !== hasher?.keyId)
-      if (foreign === undefined) return read
-      throw new MillraceError('storage_unavailable',
-        `The erasure ${foreign.id} was made with another ERASURE_KEY than this role has`)
+      if (read.keyIds.every((keyId) => keyId === hasher?.keyId)) return read
+      throw new MillraceError('storage_unavailable', 'Erasures were made with another ERASURE_KEY than this role has')
     }
   })
 }

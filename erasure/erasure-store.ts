@@ -37,9 +37,15 @@ type ErasureCells = [
 interface ChangedRow {
   now_ms: number | string
   erasures: ErasureCells[]
+  key_ids: string[]
   /** How many were left out, and the newest cut-off of these. */
   left_out: number | string
   forgotten_ms: number | string
+}
+
+export interface StoredTombstones extends TombstonesRead {
+  /** The keys that they were made with, and those that were left out. */
+  keyIds: string[]
 }
 
 const COLUMNS = `id, tenant, subject_hash, key_id, streams, batch, version,
@@ -53,17 +59,20 @@ export class ErasureStore {
   }
 
   /**
-   * ClickHouse's clock, and the erasures that changed at `sinceMs` of it or later: those that are not
-   * complete, and those whose cut-off is at most `keepMs` ago.
+   * ClickHouse's clock, and the erasures that changed at `sinceMs` of it or later. Where `sinceMs` is 0 or
+   * less, complete ones whose cut-off is more than `keepMs` ago are left out; later they are not, so that who
+   * still knows one as incomplete is told.
    */
-  async changedSince (sinceMs: number, keepMs: number): Promise<TombstonesRead> {
+  async changedSince (sinceMs: number, keepMs: number): Promise<StoredTombstones> {
     const [row] = await this.rows<ChangedRow>(`
 WITH
   toUnixTimestamp64Milli(now64(3)) AS now,
-  version < {complete:UInt8} OR toUnixTimestamp64Milli(cutoff) >= now - {keep_ms:Int64} AS is_kept
+  {since_ms:Int64} > 0 OR version < {complete:UInt8} OR toUnixTimestamp64Milli(cutoff) >= now - {keep_ms:Int64}
+    AS is_kept
 SELECT now AS now_ms, groupArrayIf((
   id, tenant, subject_hash, key_id, streams, toUnixTimestamp64Milli(cutoff), toUnixTimestamp64Milli(inserted_at),
   batch, version), is_kept) AS erasures,
+  groupUniqArray(key_id) AS key_ids,
   countIf(NOT is_kept) AS left_out, toUnixTimestamp64Milli(maxIf(cutoff, NOT is_kept)) AS forgotten_ms
 FROM erasures FINAL
 WHERE changed_at >= fromUnixTimestamp64Milli({since_ms:Int64})`, {
@@ -77,8 +86,8 @@ WHERE changed_at >= fromUnixTimestamp64Milli({since_ms:Int64})`, {
       return toTombstone({ ...keyed, cutoff_ms: cutoffMs, inserted_ms: insertedMs, batch, version })
     })
     const isAll = Number(row?.left_out ?? 0) === 0
-    const nowMs = Number(row?.now_ms ?? 0)
-    return isAll ? { nowMs, changed } : { nowMs, changed, forgottenUntilMs: Number(row?.forgotten_ms) }
+    const read = { nowMs: Number(row?.now_ms ?? 0), changed, keyIds: row?.key_ids ?? [] }
+    return isAll ? read : { ...read, forgottenUntilMs: Number(row?.forgotten_ms) }
   }
 
   /** Inserts a new erasure; ClickHouse's clock says when. */

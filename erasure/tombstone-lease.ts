@@ -2,9 +2,9 @@ import { LEASE_MS, Tombstones } from './tombstone.ts'
 import type { Tombstone } from './tombstone.ts'
 
 /**
- * Where tombstones are read: those that changed at `sinceMs` of ClickHouse's clock or later, without complete
- * ones whose cut-off is older than `keepMs`. Rejections are handed to whoever asks, who must not go on
- * without an answer.
+ * Where tombstones are read: those that changed at `sinceMs` of ClickHouse's clock or later; in the first
+ * read, from 0 or less, without complete ones whose cut-off is older than `keepMs`. Rejections are handed to
+ * whoever asks, who must not go on without an answer.
  */
 export type ReadTombstones = (sinceMs: number, keepMs: number) => Promise<TombstonesRead>
 
@@ -88,9 +88,9 @@ export class TombstoneLease {
 
   async #readFrom (fromMs: number): Promise<Tombstones> {
     const keepMs = this.#keepMs
-    const { nowMs, changed, ...left } = await this.#read(this.#known.readAtMs - OVERLAP_MS, keepMs)
+    const { nowMs, changed, forgottenUntilMs } = await this.#read(this.#known.readAtMs - OVERLAP_MS, keepMs)
     if (keepMs !== this.#keepMs) return await this.#readFrom(fromMs)
-    const next = this.#known.with(nowMs, changed, { keptFromMs: nowMs - keepMs, ...left })
+    const next = this.#known.with(nowMs, changed, { keptFromMs: nowMs - keepMs, forgottenUntilMs })
     if (fromMs > this.#knownFromMs) {
       this.#known = next
       this.#knownFromMs = fromMs

@@ -43,7 +43,7 @@ export interface TombstonesKept {
   /** Complete erasures with older cut-offs are forgotten. Default: none is. */
   keptFromMs?: number
   /** Newest cut-off among those that were not even read. */
-  forgottenUntilMs?: number
+  forgottenUntilMs?: number | undefined
 }
 
 /** All tombstones at one moment, but for those that are forgotten. Immutable. */
@@ -74,7 +74,8 @@ export class Tombstones {
   ): Tombstones {
     const news = changed.filter((tombstone) => {
       const known = this.#index.byId.get(tombstone.id)
-      return known === undefined || STATES.indexOf(tombstone.state) > STATES.indexOf(known.state)
+      if (known !== undefined) return STATES.indexOf(tombstone.state) > STATES.indexOf(known.state)
+      return isKept(tombstone, keptFromMs) || tombstone.cutoffMs > this.forgottenUntilMs
     })
     const forgottenUntilMs = Math.max(this.forgottenUntilMs, unread)
     if (news.length === 0) return new Tombstones(readAtMs, this.#index, forgottenUntilMs)

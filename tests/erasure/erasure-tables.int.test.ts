@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pageViews } from '../../contract/index.ts'
+import { openTombstones } from '../../cli/erasure-part.ts'
+import { LEASE_MS, SubjectHasher, TombstoneLease } from '../../erasure/index.ts'
 import { carryOut } from '../../erasure/erasure-job.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { Bench, TENANT } from './job-bench.ts'
@@ -70,7 +72,12 @@ test('who holds tombstones in memory reads no complete one that is too old, but 
   const bench = await Bench.open(clickHouse)
   const [nowMs, hourMs, keepMs] = [Date.now(), 3_600_000, 2 * 3_600_000]
   const erasures = ['recent', 'old', 'older', 'open'].map((id, ageHours) => ({
-    id, tenant: TENANT, subjectHash: id, keyId: 'k', streams: ['visits'], cutoffMs: nowMs - 1 - ageHours * 2 * hourMs
+    id,
+    tenant: TENANT,
+    subjectHash: id,
+    keyId: id === 'older' ? 'lost' : 'k',
+    streams: ['visits'],
+    cutoffMs: nowMs - 1 - ageHours * 2 * hourMs
   }))
   for (const erasure of erasures) {
     await bench.store.insert(erasure)
@@ -80,8 +87,39 @@ test('who holds tombstones in memory reads no complete one that is too old, but 
   const kept = await bench.store.changedSince(0, keepMs)
   expect(kept.changed.map(({ id }) => id).toSorted()).toEqual(['open', 'recent'])
   expect(kept.forgottenUntilMs).toBe(erasures[1]?.cutoffMs)
+  expect(kept.keyIds.toSorted()).toEqual(['k', 'lost'])
   const all = await bench.store.changedSince(0, Infinity)
   expect([all.changed.length, all.forgottenUntilMs]).toEqual([4, undefined])
+})
+
+test('a role with another key than old erasures were made with is refused from its first read on', async () => {
+  const bench = await Bench.open(clickHouse)
+  const hasher = new SubjectHasher('another secret of 32 characters or more')
+  const erasure = {
+    id: 'old', tenant: TENANT, subjectHash: 'h', keyId: 'lost', streams: ['visits'], cutoffMs: 1, batch: 1
+  }
+  await bench.store.advance([{ ...erasure, insertedAtMs: 1, state: 'removed' }], 1, 'removed')
+  const lease = openTombstones(bench.database.writeClient, hasher, 1_000)
+  await expect(lease.current()).rejects.toThrow('another ERASURE_KEY')
+})
+
+test('an erasure that is complete only when it is old leaves the memory of whoever knew it before', async () => {
+  const bench = await Bench.open(clickHouse)
+  let clockMs = 0
+  const lease = new TombstoneLease({
+    keepMs: 1_000, monotonicMs: () => clockMs, read: (...since) => bench.store.changedSince(...since)
+  })
+  const erasure = {
+    id: 'slow', tenant: TENANT, subjectHash: 'h', keyId: 'k', streams: ['visits'], cutoffMs: 5_000, batch: 1
+  }
+  const advance = async (state: 'collecting' | 'removed') => {
+    await bench.store.advance([{ ...erasure, insertedAtMs: 5_000, state }], 1, state)
+    clockMs += LEASE_MS
+    return await lease.current()
+  }
+  expect((await advance('collecting')).hiding(TENANT)).toHaveLength(1)
+  const known = await advance('removed')
+  expect([known.hiding(TENANT), known.size, known.forgottenUntilMs]).toEqual([[], 0, 5_000])
 })
 
 test('the tables that a replay has left behind are erased like those of the schema, and are in the receipt', async () => {

@@ -25,7 +25,7 @@ function view (subject: string, timestampMs: number) {
   return { stream: 'page_views', timestampMs, key: () => recordKey('acme', subject) }
 }
 
-/** Whatever is stored, as the database gives it. */
+/** Whatever is stored, as the database gives it to who reads for the first time. */
 function readOf (stored: readonly Tombstone[], nowMs: number, keepMs: number): TombstonesRead {
   const keeps = ({ state, cutoffMs }: Tombstone): boolean => {
     return state !== 'removed' || cutoffMs >= nowMs - keepMs
