@@ -19,6 +19,7 @@ import { readLog } from './read-log.ts'
 import {
   createLiveView, createRebuild, dropRebuild, isRebuildable, rebuildNames, selectOfView
 } from './replay-tables.ts'
+import { ERASURE_WAIT_MS_MAX } from './replay-store.ts'
 import { leaveOutBegun, swap } from './swap.ts'
 import type { Stream } from '../contract/index.ts'
 import type { Delivery } from './boundary.ts'
@@ -31,7 +32,6 @@ const BOUNDARY_TRIES_MAX = 50
 /** Counts differ for a moment while an insert is under way. */
 const COUNT_PAUSE_MS = 500
 const COUNT_MS_MAX = 30_000
-const SWAP_WAIT_MS_MAX = 60_000
 const DAY_MS = 86_400_000
 
 export interface RebuildOptions extends ReplaySources {
@@ -98,7 +98,7 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
     select,
     delivery: { eventLog, group: config.group, topic: stream.topic },
     isRollup: !(await store.columnsOf(live)).includes('_offset'),
-    swapWaitMsMax: options.swapWaitMsMax ?? SWAP_WAIT_MS_MAX
+    swapWaitMsMax: options.swapWaitMsMax ?? ERASURE_WAIT_MS_MAX
   }
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { endsOf } from './boundary.ts'
 import { ReplayError } from './errors.ts'
 import { readLog } from './read-log.ts'
+import { ERASURE_WAIT_MS_MAX } from './replay-store.ts'
 import { ownedBy } from './replay-tables.ts'
 import type { Stream } from '../contract/index.ts'
 import type { Arrivals } from './arrivals.ts'
@@ -22,6 +23,8 @@ export interface ReplayIntoOptions extends ReplaySources {
   store: ReplayStore
   onProgress: ReadLogOptions['onProgress']
   signal: AbortSignal
+  /** How long it waits for a running erasure, in milliseconds. Default 60 s. */
+  erasureWaitMsMax?: number
 }
 
 /**
@@ -41,7 +44,10 @@ export async function replayInto (options: ReplayIntoOptions): Promise<ReplayRep
   }
   await readLog({ ...options, table: into, state })
   // What was erased while it was read may have come after erasure had looked.
-  await store.whileNothingIsErased(signal, () => store.removeErased(into, [stream.tables.raw], signal))
+  const waitMsMax = options.erasureWaitMsMax ?? ERASURE_WAIT_MS_MAX
+  await store.whileNothingIsErased({ waitMsMax, signal }, async () => {
+    await store.removeErased(into, [stream.tables.raw], signal)
+  })
   const table = { name: into, isRollup: false }
   const [events] = await store.countsOf([table, table], state)
   await store.keepOwner(into, stream.name)

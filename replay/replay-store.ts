@@ -1,9 +1,13 @@
 /** What a replay asks of ClickHouse. Names come from the catalogue or were checked; values are parameters. */
 import { TableMutations, withErasureLock } from '../erasure/index.ts'
+import { ReplayError } from './errors.ts'
 import { beyond, ownedBy } from './replay-tables.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { ReplayState } from './replay-tables.ts'
+
+/** How long a replay waits for a running erasure. */
+export const ERASURE_WAIT_MS_MAX = 60_000
 
 /** How a table says when a row arrived, and how many events a row is. */
 export interface CountedTable {
@@ -28,12 +32,28 @@ export class ReplayStore {
     this.#cluster = cluster
   }
 
-  /** Holds the lock of erasure while `work` runs. `signal` ends the wait for it. */
+  /**
+   * Holds the lock of erasure while `work` runs. `signal` ends the wait for it. Throws ReplayError
+   * `erasure_under_way` where it is not free within `waitMsMax`.
+   */
   async whileNothingIsErased (
-    signal: AbortSignal, work: (assertHeld: () => Promise<void>) => Promise<void>
+    { waitMsMax, signal }: { waitMsMax: number, signal: AbortSignal },
+    work: (assertHeld: () => Promise<void>) => Promise<void>
   ): Promise<void> {
     const config = { database: this.#database, cluster: this.#cluster }
-    await withErasureLock({ client: this.#client, config, signal }, work)
+    const timeout = AbortSignal.timeout(waitMsMax)
+    let isHeld = false
+    try {
+      const wait = AbortSignal.any([signal, timeout])
+      await withErasureLock({ client: this.#client, config, signal: wait }, async (assertHeld) => {
+        isHeld = true
+        await work(assertHeld)
+      })
+    } catch (error) {
+      if (isHeld || signal.aborted || !timeout.aborted) throw error
+      throw new ReplayError('erasure_under_way',
+        `Erasures were being carried out for ${waitMsMax} ms: the same command goes on where it was`)
+    }
   }
 
   async run (statements: readonly string[]): Promise<void> {
@@ -128,15 +148,20 @@ SELECT toString(count()) AS positions FROM ${this.#database}.erased_positions FI
 
   /**
    * Rids a table of the rows whose positions have been erased from one of the others, whenever that was: it
-   * gives none of them, and holds none.
+   * gives none of them, and holds none. On a cluster too the table is on one replica alone; the positions may
+   * have been taken by another one.
    */
   async removeErased (table: string, others: readonly string[], signal: AbortSignal): Promise<void> {
+    const settings: Record<string, string> = this.#cluster === undefined
+      ? {}
+      : { select_sequential_consistency: '1', allow_nondeterministic_mutations: '1' }
     await this.#client.command({
       query: `DELETE FROM ${this.#database}.${table} WHERE (_partition, _offset, received_at) IN (
         SELECT partition, offset, received_at FROM ${this.#database}.erased_positions WHERE table IN {others:Array(String)})`,
-      query_params: { others }
+      query_params: { others },
+      clickhouse_settings: settings
     })
-    const mutations = new TableMutations({ client: this.#client, cluster: this.#cluster, signal })
+    const mutations = new TableMutations({ client: this.#client, cluster: undefined, signal })
     await mutations.removeMasked(table, async () => signal.throwIfAborted())
   }
 

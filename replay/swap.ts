@@ -38,19 +38,10 @@ export interface Swap {
 export async function swap (work: Swap): Promise<void> {
   const { store, tables, names, isRollup, swapWaitMsMax, signal } = work
   if (isRollup) return await exchange(work, async () => {})
-  let isHeld = false
-  const timeout = AbortSignal.timeout(swapWaitMsMax)
-  try {
-    await store.whileNothingIsErased(AbortSignal.any([signal, timeout]), async (assertHeld) => {
-      isHeld = true
-      await store.removeErased(names.target, [tables.raw, tables.live], signal)
-      await exchange(work, assertHeld)
-    })
-  } catch (error) {
-    if (isHeld || !timeout.aborted) throw error
-    throw new ReplayError('erasure_under_way',
-      `Erasures were being carried out for ${swapWaitMsMax} ms: the same command goes on where it was`)
-  }
+  await store.whileNothingIsErased({ waitMsMax: swapWaitMsMax, signal }, async (assertHeld) => {
+    await store.removeErased(names.target, [tables.raw, tables.live], signal)
+    await exchange(work, assertHeld)
+  })
 }
 
 /** After a swap: what had been announced until then may not be stored by a later insert either. */

@@ -168,7 +168,11 @@ describe('an erasure and the swap', () => {
         code: 'erasure_under_way', retryable: true
       })
       expect(bench.store.hasSwapped).toBe(false)
+      await expect(bench.readInto('read_again', { erasureWaitMsMax: 300 })).rejects.toMatchObject({
+        code: 'erasure_under_way', retryable: true
+      })
     })
+    expect(await bench.readInto('read_again')).toMatchObject({ events: 60, resumed: true })
     expect(await bench.rebuild(LIVE)).toMatchObject({ resumed: true })
     await expectEachOnce()
   })

@@ -7,14 +7,14 @@ import { openEmbeddedLog } from '../../eventlog/index.ts'
 import {
   NOTHING_ERASED, createClickHouseSink, createClickHouseStoredIds, startProcessor
 } from '../../processors/index.ts'
-import { ReplayStore, rebuild } from '../../replay/index.ts'
+import { ALL_ARRIVALS, ReplayStore, rebuild, replayInto } from '../../replay/index.ts'
 import { Bench, TENANT } from '../erasure/job-bench.ts'
 import { createUserTagRecords } from '../processors/user-tag-records.ts'
 import { until } from '../support/until.ts'
 import type { Stream } from '../../contract/index.ts'
 import type { EventLog } from '../../eventlog/index.ts'
 import type { InsertRequest, Processor, ProcessorConfig, Sink } from '../../processors/index.ts'
-import type { ReplayReport } from '../../replay/index.ts'
+import type { RebuildOptions, ReplayIntoOptions, ReplayReport } from '../../replay/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 import type { UserTagRecords } from '../processors/user-tag-records.ts'
 
@@ -171,8 +171,17 @@ export class ReplayBench {
   }
 
   async rebuild (
-    live: string, limits: { countMsMax?: number, swapWaitMsMax?: number } = {}
+    live: string, limits: Pick<RebuildOptions, 'countMsMax' | 'swapWaitMsMax'> = {}
   ): Promise<ReplayReport> {
+    return await rebuild({ ...this.#options(), live, now: Date.now, ...limits })
+  }
+
+  /** Reads the whole log into a table of its own. */
+  async readInto (into: string, limits: Pick<ReplayIntoOptions, 'erasureWaitMsMax'> = {}): Promise<ReplayReport> {
+    return await replayInto({ ...this.#options(), into, arrivals: ALL_ARRIVALS, ...limits })
+  }
+
+  #options (): Omit<RebuildOptions, 'live' | 'now'> {
     const { writeClient: client, config: { database } } = this.erasure.database
     const look: EventLog['committedOffsets'] = async (...args) => {
       this.looks += 1
@@ -183,7 +192,7 @@ export class ReplayBench {
         return name === 'committedOffsets' ? look : (Reflect.get(target, name) as Function).bind(target)
       }
     })
-    return await rebuild({
+    return {
       eventLog,
       sink: createClickHouseSink(client, CONFIG.insertsMax),
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
@@ -191,14 +200,11 @@ export class ReplayBench {
       config: CONFIG,
       log: SILENT,
       stream: STREAM,
-      live,
       database,
       store: this.store,
       onProgress: () => {},
-      signal: AbortSignal.timeout(60_000),
-      now: Date.now,
-      ...limits
-    })
+      signal: AbortSignal.timeout(60_000)
+    }
   }
 
   /** Positions of a table's rows, in order. */
