@@ -136,7 +136,16 @@ export function visitsReader (
       const tenant = reads[0]?.tenant as string
       const nowMs = now()
       const windows = reads.map(({ request }) => ({ ...request, timeRange: rangeAt(request, nowMs) }))
-      return toVisitsBodies(windows, await client.query(visitsQuery(tenant, windows), signal))
+      const ask = async (asked: typeof windows): Promise<Array<string | MillraceError>> => {
+        return toVisitsBodies(asked, await client.query(visitsQuery(tenant, asked), signal))
+      }
+      const bodies = await ask(windows)
+      if (windows.length === 1) return bodies
+      // What was too much may have been what it was counted together with.
+      return await Promise.all(windows.map(async (window, index) => {
+        const body = bodies[index] as string | MillraceError
+        return typeof body === 'string' ? body : (await ask([window]))[0] as string | MillraceError
+      }))
     }
   })
 }

@@ -13,6 +13,8 @@ import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
 /** Counts in one answer: 20 MB of text, of which a default window by minute needs 1,440 a page. */
 export const VISITS_COUNTS_MAX = 500_000
 
+const DAY_S = 86_400
+
 type Unit = 'hour' | 'minute' | 'millisecond'
 
 const UNIT_MS: Record<Unit, number> = { hour: 3_600_000, minute: 60_000, millisecond: 1 }
@@ -27,9 +29,12 @@ const BUCKETS: Record<Aggregation, (time: string) => string> = {
 
 export type VisitsWindow = Omit<VisitsRequest, 'sliding'>
 
-/** One query for several windows of one tenant; the rows of each have its place in `windows`. */
+/**
+ * One query for several windows of one tenant. Windows of one range, in hours and longer buckets, are counted
+ * once, by the shortest of these buckets: what is longer is their sum.
+ */
 export function visitsQuery (tenant: string, windows: readonly VisitsWindow[]): Query {
-  const parts = windows.map(windowPart)
+  const parts = scansOf(windows).map(({ scan }, index) => scanPart(scan, index))
   return {
     name: windows.some(({ unique }) => unique) ? 'visits_unique' : 'visits',
     sql: parts.map(({ sql }) => sql).join('\nUNION ALL\n'),
@@ -39,27 +44,66 @@ export function visitsQuery (tenant: string, windows: readonly VisitsWindow[]): 
 
 /**
  * The body of the answer to each window, as text: an object would not keep the order of pages whose names
- * look like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`.
+ * look like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`, and
+ * so is one that was counted together with such a one: it may well be answered by itself.
  */
 export function toVisitsBodies (
   windows: readonly VisitsWindow[], rows: readonly Row[]
 ): Array<string | MillraceError> {
-  const rowsOf = Map.groupBy(rows, (row) => Number(row['window']))
-  return windows.map((_, index) => toVisitsBody(rowsOf.get(index) ?? []))
+  const rowsOf = Map.groupBy(rows, (row) => Number(row['scan']))
+  const bodies = new Map(scansOf(windows).flatMap(({ scan, windows: sharing }, index) => {
+    const counted = rowsOf.get(index) ?? []
+    return sharing.map((window) => [window, toVisitsBody(counted, bucketOf(window, scan))] as const)
+  }))
+  return windows.map((window) => bodies.get(window) as string | MillraceError)
 }
 
-function toVisitsBody (rows: readonly Row[]): string | MillraceError {
+/** What is counted once, and the windows that it answers. */
+interface Scan {
+  scan: VisitsWindow
+  windows: VisitsWindow[]
+}
+
+/** From the shortest to the longest; each is a sum of those before it. */
+const NESTED: readonly Aggregation[] = ['hour', 'day', 'month']
+
+function scansOf (windows: readonly VisitsWindow[]): Scan[] {
+  const groups = Map.groupBy(windows, (window) => {
+    const { aggregation, unique, timeRange: { fromMs, toMs } } = window
+    return unique || !NESTED.includes(aggregation) ? window : `${fromMs} ${toMs}`
+  })
+  return [...groups.values()].map((sharing) => {
+    const [scan] = sharing.toSorted((a, b) => NESTED.indexOf(a.aggregation) - NESTED.indexOf(b.aggregation))
+    return { scan: scan as VisitsWindow, windows: sharing }
+  })
+}
+
+/** The bucket of a window that one of its scan is a part of; both in seconds of the epoch. */
+function bucketOf (window: VisitsWindow, scan: VisitsWindow): (bucketS: number) => number {
+  if (window.aggregation === scan.aggregation) return (bucketS) => bucketS
+  if (window.aggregation === 'day') return (bucketS) => bucketS - bucketS % DAY_S
+  return (bucketS) => {
+    const start = new Date(bucketS * 1000)
+    return Date.UTC(start.getUTCFullYear(), start.getUTCMonth()) / 1000
+  }
+}
+
+function toVisitsBody (rows: readonly Row[], bucketOf: (bucketS: number) => number): string | MillraceError {
   const timeframes = new Map<number, string>()
   let counts = 0
   const pages = rows.map((row) => {
     const name = Buffer.from(row['pageUrl'] as string)
     const buckets = row['buckets'] as ReadonlyArray<readonly [number | string, number | string]>
     counts += buckets.length
-    const entries = buckets.map(([bucketS, visitCount]) => {
-      const seconds = Number(bucketS)
+    const sums = new Map<number, number>()
+    for (const [bucketS, visitCount] of buckets) {
+      const bucket = bucketOf(Number(bucketS))
+      sums.set(bucket, (sums.get(bucket) ?? 0) + Number(visitCount))
+    }
+    const entries = Array.from(sums, ([seconds, visitCount]) => {
       const timeframe = timeframes.get(seconds) ?? formatTime(seconds * 1000)
       timeframes.set(seconds, timeframe)
-      return `{"timeframe":"${timeframe}","visit_count":${Number(visitCount)}}`
+      return `{"timeframe":"${timeframe}","visit_count":${visitCount}}`
     })
     return { name, text: `${JSON.stringify(row['pageUrl'])}:[${entries.join(',')}]` }
   })
@@ -84,12 +128,12 @@ interface Range {
 }
 
 /** One row a page: far less text than one a count. */
-function windowPart ({ aggregation, timeRange, unique }: VisitsWindow, index: number): Part {
+function scanPart ({ aggregation, timeRange, unique }: VisitsWindow, index: number): Part {
   const { from_ms: fromMs, to_ms: toMs } = storablePart(timeRange)
   const count = unique ? visitorCounts : visitCounts
   const counts = count(aggregation, { fromMs, toMs }, index)
   const sql = `
-SELECT ${index} AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT ${index} AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (${counts.sql}
   GROUP BY pageUrl, bucket_s
   LIMIT {counts_max:UInt32}

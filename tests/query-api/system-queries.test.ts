@@ -12,6 +12,7 @@ import { pages, urlJourney } from '../../query-api/reports/pages.ts'
 const HOSTILE = "x' OR 1=1; DROP TABLE visits; -- {tenant:String} \\' \u0000 `"
 const timeRange = { fromMs: 1, toMs: 200_001 }
 const WINDOW = { aggregation: 'day', timeRange, unique: false } as const
+const windowTo = (toMs: number) => ({ ...WINDOW, timeRange: { fromMs: 0, toMs } })
 const REPORTS = {
   conversion, stageJourney, stageTimes, stages, pages, urlJourney, elements, browsers, devices
 }
@@ -69,6 +70,18 @@ describe('the text of a query', () => {
     })
   })
 
+  it('counts visits of one range once, by the shortest bucket that the others are sums of', () => {
+    const scansOf = (...windows: Parameters<typeof visitsQuery>[1]) => {
+      return visitsQuery(HOSTILE, windows).sql.split('UNION ALL').map((sql) => /toStartOf[A-Z][a-z]+/.exec(sql)?.[0])
+    }
+    const by = (aggregation: 'minute' | 'hour' | 'day' | 'month') => ({ ...WINDOW, aggregation })
+    expect(scansOf(by('month'), by('hour'), by('day'))).toEqual(['toStartOfHour'])
+    expect(scansOf(by('month'), by('day'))).toEqual(['toStartOfDay'])
+    expect(scansOf(by('day'), by('minute'))).toEqual(['toStartOfDay', 'toStartOfMinute'])
+    expect(scansOf(by('day'), { ...by('hour'), timeRange: { fromMs: 2, toMs: 200_001 } })).toHaveLength(2)
+    expect(scansOf(by('day'), { ...by('hour'), unique: true })).toHaveLength(2)
+  })
+
   it('is fixed for the statistics of users', () => {
     const { sql, params } = userStatisticsQuery(HOSTILE, [HOSTILE, 'b'], { fromMs: -5, toMs: Date.UTC(9999, 0) })
     expect(sql).toBe(golden('points')['user_statistics'])
@@ -88,15 +101,15 @@ describe('an answer', () => {
   it('counts what a 64-bit number came as, text or number', () => {
     expect(toAnalyticsAnswer([{ unique_users: '2', clicks: 1, impressions: '0' }]))
       .toEqual({ unique_users: 2, clicks: 1, impressions: 0 })
-    expect(toVisitsBodies([WINDOW], [{ window: '0', pageUrl: '"', buckets: [['60', '7']] }]))
+    expect(toVisitsBodies([WINDOW], [{ scan: '0', pageUrl: '"', buckets: [['60', '7']] }]))
       .toEqual(['{"data":{"\\"":[{"timeframe":"1970-01-01T00:01:00.000Z","visit_count":7}]}}'])
   })
 
   it('has the pages of its own window, in the order of their bytes', () => {
-    const rows = [[1, '\u{1f600}'], [1, '\uffee'], [2, 'b'], [1, '1'], [1, 'Z']].map(([window, pageUrl]) => {
-      return { window, pageUrl, buckets: [] }
+    const rows = [[1, '\u{1f600}'], [1, '\uffee'], [2, 'b'], [1, '1'], [1, 'Z']].map(([scan, pageUrl]) => {
+      return { scan, pageUrl, buckets: [] }
     })
-    expect(toVisitsBodies([WINDOW, WINDOW, WINDOW], rows)).toEqual([
+    expect(toVisitsBodies([0, 1, 2].map(windowTo), rows)).toEqual([
       '{"data":{}}', '{"data":{"1":[],"Z":[],"\uffee":[],"\u{1f600}":[]}}', '{"data":{"b":[]}}'
     ])
   })
@@ -115,8 +128,8 @@ describe('an answer', () => {
   })
 
   it('is refused where it would have to be cut', () => {
-    const row = { window: 1, pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
-    expect(toVisitsBodies([WINDOW, WINDOW], [row]))
+    const row = { scan: 1, pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
+    expect(toVisitsBodies([0, 1].map(windowTo), [row]))
       .toEqual(['{"data":{}}', expect.objectContaining({ code: 'invalid_time_range' })])
     const rows = Array.from({ length: REPORT_ROWS_MAX + 1 }, () => ({}))
     expect(() => toReport(devices, rows)).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { parseVisitsRequest } from '../../query-api/parse-visits-request.ts'
+import { VISITS_COUNTS_MAX } from '../../query-api/queries/visits.ts'
 import { visitsReader } from '../../query-api/readers.ts'
 import type { Query } from '../../query-api/query-client.ts'
 
@@ -42,6 +43,27 @@ it('those who wait for a window that ends now have one answer, of a window that 
   expect(at('milliseconds_to_1')).toEqual([undefined, T0 + 101])
   expect(at('hours_from_1')).toEqual([undefined, Date.UTC(2024, 1, 29)])
   expect(at('hours_to_2')).toEqual([undefined, Date.UTC(2024, 2, 1)])
+  reader.close()
+})
+
+it('a window that was too much only beside another is asked for alone', async () => {
+  const hours = Array.from({ length: VISITS_COUNTS_MAX + 1 }, (_, hour) => [hour * 3_600, 1])
+  const asked: string[] = []
+  const query = async ({ sql }: Query) => {
+    asked.push(sql.includes('toStartOfHour') ? 'hour' : 'day')
+    return [{ scan: 0, pageUrl: '/', buckets: asked.at(-1) === 'hour' ? hours : [[0, 24]] }]
+  }
+  const reader = visitsReader({
+    client: { query }, limits: { ...LIMITS, startIntervalMs: 5 }, onBatch: () => {}, now: () => T0
+  })
+  const read = (aggregation: string, dateFrom = '2024-02-01') => reader.read({
+    tenant: 'acme', request: parseVisitsRequest({ aggregation, dateFrom, dateTo: '2024-02-29' }, T0)
+  })
+  await read('day', '2024-01-01')
+  const [byDay, byHour] = await Promise.allSettled([read('day'), read('hour')])
+  expect(byDay).toMatchObject({ value: expect.stringContaining('"visit_count":24') })
+  expect(byHour).toMatchObject({ value: { code: 'invalid_time_range' } })
+  expect(asked).toEqual(['day', 'hour', 'day', 'hour'])
   reader.close()
 })
 

@@ -56,6 +56,19 @@ describe('GET /visits', () => {
     }
   })
 
+  it('gives those who ask at once for one range in different buckets what each would get alone', async () => {
+    const { store, get } = await start()
+    const times = Array.from({ length: 200 }, (_, n) => NOW - n * n * 90_000 - n)
+    await store(visits, times.map((ms, n) => visit(ms, `/${n % 3}`)))
+    const buckets = ['hour', 'day', 'month']
+    const ask = (aggregation: string) => get('/visits', { aggregation, dateFrom: '2024-01-20', dateTo: '2024-03-01' })
+    const alone: string[] = []
+    for (const aggregation of buckets) alone.push((await ask(aggregation)).text)
+    const together = await Promise.all([...buckets, ...buckets].map(ask))
+    expect(together.map(({ text }) => text)).toEqual([...alone, ...alone])
+    expect(new Set(alone).size).toBe(3)
+  })
+
   it('has both ends in, to the millisecond, and a last date to its end', async () => {
     const { store, get } = await start()
     const day = Date.UTC(2023, 10, 1)

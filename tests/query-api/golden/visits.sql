@@ -1,5 +1,5 @@
 -- whole minutes
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfHour(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -12,7 +12,7 @@ FROM (
 GROUP BY pageUrl
 
 -- whole hours
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfDay(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -25,7 +25,7 @@ FROM (
 GROUP BY pageUrl
 
 -- ends inside minutes of other hours
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfDay(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -42,7 +42,7 @@ FROM (
 GROUP BY pageUrl
 
 -- ends inside minutes
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toDateTime(toStartOfMonth(start), 'UTC')) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -57,7 +57,7 @@ FROM (
 GROUP BY pageUrl
 
 -- inside one minute
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfMinute(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -70,7 +70,7 @@ FROM (
 GROUP BY pageUrl
 
 -- unique
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT
     pageUrl, toUnixTimestamp(toStartOfDay(visitedAt)) AS bucket_s,
@@ -85,7 +85,7 @@ FROM (
 GROUP BY pageUrl
 
 -- several
-SELECT 0 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 0 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfDay(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -97,7 +97,7 @@ FROM (
 )
 GROUP BY pageUrl
 UNION ALL
-SELECT 1 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 1 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfMinute(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
@@ -111,7 +111,7 @@ FROM (
 )
 GROUP BY pageUrl
 UNION ALL
-SELECT 2 AS window, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+SELECT 2 AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
 FROM (
   SELECT pageUrl, toUnixTimestamp(toStartOfDay(start)) AS bucket_s, sum(count) AS visit_count
   FROM visits_by_time
