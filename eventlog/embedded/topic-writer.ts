@@ -32,8 +32,8 @@ export class TopicWriter {
   #tail: SegmentTail | undefined
   #file: SegmentFile | undefined
   #recovered = false
-  /** The disk failed to write the newest segment. */
-  #failed = false
+  /** Number of the segment that the disk failed to write last. */
+  #failed: number | undefined
 
   constructor (options: TopicWriterOptions) {
     this.#options = options
@@ -51,7 +51,6 @@ export class TopicWriter {
     if (this.#tail?.segment !== segment) {
       this.#file?.close()
       this.#file = undefined
-      this.#failed = false
       this.#tail = new SegmentTail(segment, (segmentInfo(database, topicId, segment) as SegmentInfo).begins)
     }
     const tail = this.#tail
@@ -63,7 +62,7 @@ export class TopicWriter {
 
   /** May this be appended to the newest segment? If not, roll first. */
   fits (appends: readonly Append[]): boolean {
-    if (this.#failed) return false
+    if (this.#failed !== undefined && this.#failed === this.#tail?.segment) return false
     return this.tailBytes === 0 || this.tailBytes + totalBytes(appends) <= this.#options.segmentBytes
   }
 
@@ -124,7 +123,7 @@ export class TopicWriter {
     try {
       (this.#file as SegmentFile).write(parts, at)
     } catch (error) {
-      this.#failed = (error as NodeJS.ErrnoException).code === 'EIO'
+      if ((error as NodeJS.ErrnoException).code === 'EIO') this.#failed = this.#tail?.segment
       throw error
     }
   }

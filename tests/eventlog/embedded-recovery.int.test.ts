@@ -167,10 +167,10 @@ test('a disk that fails once while a head is brought up fails that append alone'
   expect(await readTopic(open())).toEqual(['0', '1', '2', '3'])
 })
 
-test('a segment that the disk fails to write is sealed where it was durable, and a new one is begun', async () => {
-  await appendAndClose(['0'])
+/** Segments of a disk that takes the first write, and fails it. */
+function failingOnce (): typeof SegmentFile.openToWrite {
   let failures = 1
-  const openSegment: typeof SegmentFile.openToWrite = (...place) => {
+  return (...place) => {
     const file = SegmentFile.openToWrite(...place)
     const write = file.write.bind(file)
     file.write = (parts, at) => {
@@ -179,6 +179,25 @@ test('a segment that the disk fails to write is sealed where it was durable, and
     }
     return file
   }
+}
+
+/** A database of a disk that is full while `isFull` says so. */
+function fillable (isFull: () => boolean): typeof openDurable<Buffer, Buffer> {
+  return (options) => {
+    const database = openDurable<Buffer, Buffer>(options)
+    const transact = database.transactionSync.bind(database)
+    database.transactionSync = (work) => transact(() => {
+      const outcome = work()
+      if (!isFull() || (outcome as unknown) === ABORT) return outcome
+      throw Object.assign(new Error('disk full'), { code: 'ENOSPC' })
+    })
+    return database
+  }
+}
+
+test('a segment that the disk fails to write is sealed where it was durable, and a new one is begun', async () => {
+  await appendAndClose(['0'])
+  const openSegment = failingOnce()
   const writer = new LogWriter(threadData(), { openSegment })
   close.push(async () => await writer.close())
   expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'EIO' } }])
@@ -187,6 +206,21 @@ test('a segment that the disk fails to write is sealed where it was durable, and
   expect(writer.append([requestOf('1')])).toMatchObject([{ bases: [1] }])
   expect((await readFile(segmentPath(segments, 0, 0))).equals(before)).toBe(true)
   expect((await readFile(segmentPath(segments, 0, 1))).length).toBeGreaterThan(0)
+  expect(await readTopic(open())).toEqual(['0', '1'])
+})
+
+test('a segment that the disk fails to write is written no more, though a new one cannot be begun yet', async () => {
+  await appendAndClose(['0'])
+  let full = true
+  const faults = { openSegment: failingOnce(), openDatabase: fillable(() => full) }
+  const writer = new LogWriter(threadData(), faults)
+  close.push(async () => await writer.close())
+  expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'EIO' } }])
+  const before = await readFile(segmentPath(join(directory, 'segments'), 0, 0))
+  expect(writer.append([requestOf('lost too')])).toMatchObject([{ refusal: 'fault', fault: { code: 'ENOSPC' } }])
+  full = false
+  expect(writer.append([requestOf('1')])).toMatchObject([{ bases: [1] }])
+  expect((await readFile(segmentPath(join(directory, 'segments'), 0, 0))).equals(before)).toBe(true)
   expect(await readTopic(open())).toEqual(['0', '1'])
 })
 
@@ -210,17 +244,7 @@ test('segments that retention gave up before it was killed are deleted by the ne
 test('a new segment that cannot be committed refuses the append, and loses nothing before it', async () => {
   await appendAndClose(['0'])
   let full = true
-  const openDatabase: typeof openDurable<Buffer, Buffer> = (options) => {
-    const database = openDurable<Buffer, Buffer>(options)
-    const transact = database.transactionSync.bind(database)
-    database.transactionSync = (work) => transact(() => {
-      const outcome = work()
-      if (full && (outcome as unknown) !== ABORT) throw Object.assign(new Error('disk full'), { code: 'ENOSPC' })
-      return outcome
-    })
-    return database
-  }
-  const writer = new LogWriter(threadData({ segmentBytes: 1 }), { openDatabase })
+  const writer = new LogWriter(threadData({ segmentBytes: 1 }), { openDatabase: fillable(() => full) })
   close.push(async () => await writer.close())
   const log = open()
   expect(writer.append([requestOf('lost')])).toMatchObject([{ refusal: 'fault', fault: { code: 'ENOSPC' } }])
