@@ -25,12 +25,13 @@ export function openDeadLetters (
   closers.add(() => reader.close())
   const writer = createWriteClient(config)
   closers.add(() => writer.close())
-  const { schemaRegistryUrl } = eventLogConfig(env)
+  const { schemaRegistryUrl, topic } = eventLogConfig(env)
   return new DeadLetters({
     reader: clickHouseQueryClient(reader, openVisibility(env, reader)),
     writer,
     eventLog,
     schemaRegistry: schemaRegistryUrl === undefined ? undefined : connectSchemaRegistry(schemaRegistryUrl),
+    logRetentionMs: topic.retentionMs,
     retentionDays: config.retentionDays.raw,
     now
   })

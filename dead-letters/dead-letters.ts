@@ -17,6 +17,8 @@ const CHUNK_LETTERS = 50
 export interface DeadLettersOptions extends DeadLetterStoreOptions {
   eventLog: Pick<EventLog, 'append'>
   schemaRegistry: SchemaRegistry | undefined
+  /** How long the log keeps records after their arrival. */
+  logRetentionMs: number
 }
 
 export interface LetterList {
@@ -38,9 +40,10 @@ export class DeadLetters {
   readonly #store: DeadLetterStore
   readonly #retrier: Retrier
 
-  constructor ({ eventLog, schemaRegistry, ...options }: DeadLettersOptions) {
+  constructor (options: DeadLettersOptions) {
+    const { eventLog, schemaRegistry, logRetentionMs, now } = options
     this.#store = new DeadLetterStore(options)
-    this.#retrier = new Retrier({ store: this.#store, eventLog, schemaRegistry, now: options.now })
+    this.#retrier = new Retrier({ store: this.#store, eventLog, schemaRegistry, logRetentionMs, now })
   }
 
   async list (tenant: string, page: LetterPage): Promise<LetterList> {

@@ -19,16 +19,15 @@ import type { DeadLetterStore, RetriedPlace } from './store.ts'
 
 /** Records of one append: letters are retried by hand, and far below what brokers take at once. */
 const APPEND_BYTES_MAX = 512 * 1024
-/**
- * An attempt that is older has long been stored, or is not in the log; and a record that arrived long ago may
- * be deleted by the log's retention before it is read.
- */
+/** An attempt that is older has long been stored, or is not in the log. */
 const ATTEMPT_AGE_MS_MAX = 86_400_000
 
 export interface RetrierOptions {
   store: DeadLetterStore
   eventLog: Pick<EventLog, 'append'>
   schemaRegistry: SchemaRegistry | undefined
+  /** How long the log keeps records after their arrival. */
+  logRetentionMs: number
   /** Epoch milliseconds. */
   now: () => number
 }
@@ -146,7 +145,9 @@ export class Retrier {
     const value = (await this.#encoderOf(stream)).encode(named)
     const key = stream.recordKey(event, tenant)
     const { attemptedAtMs = atMs } = letter
-    const timestampMs = atMs - attemptedAtMs > ATTEMPT_AGE_MS_MAX ? atMs : attemptedAtMs
+    // A record that arrived longer ago may be deleted by the log's retention before it is read.
+    const ageMsMax = Math.min(ATTEMPT_AGE_MS_MAX, this.#options.logRetentionMs / 2)
+    const timestampMs = atMs - attemptedAtMs > ageMsMax ? atMs : attemptedAtMs
     return { letter, stream, event, record: { key, value, timestampMs, partition: letter.partition } }
   }
 

@@ -5,7 +5,7 @@ import { insertBatch } from '../../clickhouse/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { createMemoryLog, failOn } from '../support/memory-log.ts'
 import { until } from '../support/until.ts'
-import { TAG, lettersServer, storeLetters, tagBytes, tenantKey } from './letters-server.ts'
+import { LOG_RETENTION_MS, TAG, lettersServer, storeLetters, tagBytes, tenantKey } from './letters-server.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
 import type { EventIdentity } from '../../processors/index.ts'
 import type { MemoryLog } from '../support/memory-log.ts'
@@ -161,6 +161,16 @@ test('a repeated attempt arrives when the first one did, hours ago: not too late
   nowMs += 5 * 3_600_000
   expect((await post(`/dead-letters/${id}/retry`)).status).toBe(200)
   expect(log.records().map(({ timestampMs }) => timestampMs)).toEqual([firstMs])
+})
+
+test('a repeated attempt arrives now where the log could delete it as old before it is read', async () => {
+  const log = createMemoryLog({ failure: failOn(1) })
+  let nowMs = Date.now()
+  const { post, ids: [id] } = await start([{ offset: 0, value: await tagBytes() }], log, () => nowMs)
+  await post(`/dead-letters/${id}/retry`)
+  nowMs += LOG_RETENTION_MS / 2 + 1
+  await post(`/dead-letters/${id}/retry`)
+  expect(log.records().map(({ timestampMs }) => timestampMs)).toEqual([nowMs])
 })
 
 test('an attempt whose outcome is unknown may be repeated, under the same name', async () => {

@@ -19,6 +19,8 @@ export const TAG: UserTag = {
   product_info: { product_id: 1, brand_id: 'b', category_id: 'k', price: 10 }
 }
 
+export const LOG_RETENTION_MS = 20 * 3_600_000
+
 export interface TestLetter {
   offset: number
   partition?: number
@@ -73,6 +75,7 @@ export async function lettersServer (database: TestDatabase, log: MemoryLog, now
     writer: database.writeClient,
     eventLog: log,
     schemaRegistry: undefined,
+    logRetentionMs: LOG_RETENTION_MS,
     retentionDays: 30,
     now
   })
