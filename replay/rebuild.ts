@@ -63,6 +63,7 @@ export interface ReplayReport {
 interface Rebuild extends RebuildOptions, Swap {
   delivery: Delivery
   swapWaitMsMax: number
+  hasUnits: boolean
 }
 
 /** Throws ReplayError; rejects when aborted, after which the same call goes on where it was. */
@@ -91,13 +92,15 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
   if (!isRebuildable(tables, select)) {
     throw new ReplayError('no_such_view', `${live} is not filled by a view ${view} from ${stream.tables.raw}`)
   }
+  const columns = await store.columnsOf(live)
   return {
     ...options,
     tables,
     names: rebuildNames(tables),
     select,
     delivery: { eventLog, group: config.group, topic: stream.topic },
-    isRollup: !(await store.columnsOf(live)).includes('_offset'),
+    isRollup: !columns.includes('_offset'),
+    hasUnits: columns.includes('unit'),
     swapWaitMsMax: options.swapWaitMsMax ?? ERASURE_WAIT_MS_MAX
   }
 }
@@ -158,8 +161,8 @@ async function logReachesBackTo ({ eventLog, stream, store, now }: Rebuild): Pro
   return fromMs
 }
 
-function countedTable ({ isRollup }: Rebuild, name: string): CountedTable {
-  return { name, isRollup }
+function countedTable ({ isRollup, hasUnits }: Rebuild, name: string): CountedTable {
+  return { name, isRollup, hasUnits }
 }
 
 /**

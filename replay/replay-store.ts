@@ -14,6 +14,8 @@ export interface CountedTable {
   name: string
   /** A rollup keeps the day of arrival and a count. */
   isRollup: boolean
+  /** A rollup that counts each event once by each of several units of time has a column `unit`. */
+  hasUnits?: boolean
 }
 
 export class ReplayStore {
@@ -121,8 +123,7 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     tables: readonly [CountedTable, CountedTable], { fromMs, toMs }: Arrivals
   ): Promise<[number, number]> {
     const [first, second] = tables.map((table) => {
-      const count = table.isRollup ? 'sum(count)' : 'count()'
-      return `(SELECT ${count} FROM ${this.#database}.${table.name}
+      return `(SELECT ${countSql(table)} FROM ${this.#database}.${table.name}
         WHERE ${arrival(table)} >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
           AND ${arrival(table)} < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC'))`
     })
@@ -199,6 +200,12 @@ SELECT comment FROM system.tables WHERE database = {database:String} AND name = 
 /** Within the range of DateTime64(3). */
 const LATEST_MS = Date.UTC(2299, 0)
 const LIMIT = "fromUnixTimestamp64Milli({ms:Int64}, 'UTC')"
+
+/** SQL; no whole number where a rollup has counted an event by some units and not by the others. */
+function countSql ({ isRollup, hasUnits = false }: CountedTable): string {
+  if (!isRollup) return 'count()'
+  return hasUnits ? 'sum(count) / greatest(uniqExact(unit), 1)' : 'sum(count)'
+}
 
 function arrival ({ isRollup }: CountedTable): string {
   return isRollup ? 'toDateTime64(received_date, 3, \'UTC\')' : 'received_at'

@@ -63,7 +63,7 @@ export function createLiveView (
   const { database } = tables
   const { target, liveView } = rebuildNames(tables)
   return `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
-    select.replace(from(tables), `${from(tables)} WHERE ${beyond(ends)}`)
+    selectWhere(tables, select, beyond(ends))
 }
 
 /**
@@ -76,7 +76,7 @@ export function leaveOutStored (
   const { database, live } = tables
   const newer = `received_at > fromUnixTimestamp64Milli(${newestMs}, 'UTC')`
   return `ALTER TABLE ${database}.${live}_view MODIFY QUERY ` +
-    select.replace(from(tables), `${from(tables)} WHERE (${beyond(stored)}) OR (${newer})`)
+    selectWhere(tables, select, `(${beyond(stored)}) OR (${newer})`)
 }
 
 export interface StoredRecords {
@@ -92,12 +92,16 @@ export function selectOfView (tables: RebuildTables, select: string): string {
   return rest === undefined ? select : `${head}${from(tables)}${rest.replace(LEFT_OUT, '')}`
 }
 
-/** As ClickHouse shows the condition of `leaveOutStored`. */
-const LEFT_OUT = /^ WHERE \(?(_offset >= multiIf\(|true).*? OR \(received_at > \w+\(\d+, 'UTC'\)\)/
+/** The end of the condition of `leaveOutStored`, as ClickHouse shows it. */
+const NEWER = String.raw`\(received_at > \w+\(\d+, 'UTC'\)\)`
+/** That condition. */
+const LEFT_OUT = new RegExp(String.raw` WHERE \(?(_offset >= multiIf\(|true).*? OR ${NEWER}(?= GROUP BY |$)`)
 
 /** The rows from the boundary on, those of partitions that are new since among them. */
 export function beyond (ends: Readonly<Record<string, number>>): string {
-  const bounds = Object.entries(ends).map(([partition, end]) => `_partition = ${Number(partition)}, ${Number(end)}`)
+  const bounds = Object.entries(ends).map(([partition, end]) => {
+    return `_partition = ${Number(partition)}, ${Number(end)}`
+  })
   return bounds.length === 0 ? 'true' : `_offset >= multiIf(${bounds.join(', ')}, 0)`
 }
 
@@ -110,9 +114,19 @@ export function dropRebuild (tables: RebuildTables): string[] {
 
 /** Whether a view selects straight from the raw table, so that a condition can be put in. */
 export function isRebuildable (tables: RebuildTables, select: string): boolean {
-  const parts = select.split(from(tables))
-  const rest = parts[1]?.trim()
-  return parts.length === 2 && (rest === '' || rest?.startsWith('GROUP BY') === true)
+  const [, rest, ...more] = select.split(from(tables))
+  return rest !== undefined && more.length === 0 && AFTER_FROM.test(rest)
+}
+
+/** What may stand behind the raw table: the rows as they are, or each as several, and groups of them. */
+const CLAUSE = '(?:PREWHERE|WHERE|GROUP BY|HAVING|ORDER BY|LIMIT|UNION|JOIN)'
+const AFTER_FROM = new RegExp(`^(?<arrayJoin> ARRAY JOIN (?:(?! ${CLAUSE} ).)+)?(?: GROUP BY .+)?$`)
+
+/** The same select of some rows of the raw table alone: the condition stands behind an ARRAY JOIN. */
+function selectWhere (tables: RebuildTables, select: string, condition: string): string {
+  const [head = '', rest = ''] = select.split(from(tables))
+  const arrayJoin = AFTER_FROM.exec(rest)?.groups?.['arrayJoin'] ?? ''
+  return `${head}${from(tables)}${arrayJoin} WHERE ${condition}${rest.slice(arrayJoin.length)}`
 }
 
 function from ({ database, raw }: RebuildTables): string {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
-import { recordKey, streams, userTags } from '../../contract/index.ts'
+import { createEncoder, recordKey, streams, userTags, visits } from '../../contract/index.ts'
 import { openEmbeddedLog } from '../../eventlog/index.ts'
 import {
   NOTHING_ERASED, createClickHouseSink, createClickHouseStoredIds, startProcessor
@@ -16,9 +16,7 @@ import type { EventLog } from '../../eventlog/index.ts'
 import type { InsertRequest, Processor, ProcessorConfig, Sink } from '../../processors/index.ts'
 import type { RebuildOptions, ReplayIntoOptions, ReplayReport } from '../../replay/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
-import type { UserTagRecords } from '../processors/user-tag-records.ts'
 
-const STREAM = streams.find(({ name }) => name === 'user_tags') as Stream
 const STORED_MS_MAX = 30_000
 const CONFIG: ProcessorConfig = {
   group: 'processors',
@@ -86,7 +84,34 @@ class WatchedStore extends ReplayStore {
   }
 }
 
-/** User tags in an embedded log, one processor that stores them, erasures, and replays of the log. */
+/** What a test appends: the bytes of an event of a stream about a subject. */
+interface Feed {
+  stream: Stream
+  bytes: (eventId: string, subject: string) => Buffer
+}
+
+const streamOf = (name: string): Stream => streams.find((one) => one.name === name) as Stream
+
+async function userTagFeed (): Promise<Feed> {
+  const records = await createUserTagRecords()
+  return {
+    stream: streamOf(userTags.name),
+    bytes: (eventId, cookie) => records.bytes({ eventId, cookie, tenant: TENANT })
+  }
+}
+
+/** Visits of now, to a page of two. */
+export async function visitFeed (): Promise<Feed> {
+  const encoder = await createEncoder(visits)
+  return {
+    stream: streamOf(visits.name),
+    bytes: (eventId, identifier) => encoder.encode(visits.toRecord({
+      visitedAt: new Date().toISOString(), identifier, pageUrl: `https://shop.example/${identifier.length % 2}`
+    }, { tenant: TENANT, eventId, eventIdOrigin: 'SERVER' }))
+  }
+}
+
+/** Events of a stream in an embedded log, a processor that stores them, erasures, and replays of the log. */
 export class ReplayBench {
   readonly erasure: Bench
   readonly sink: WatchedSink
@@ -95,20 +120,21 @@ export class ReplayBench {
   looks = 0
   readonly #directory: string
   readonly #eventLog: EventLog
-  readonly #records: UserTagRecords
+  readonly #feed: Feed
   readonly #processor: Processor
   #sent = 0
 
-  static async open (clickHouse: TestClickHouse): Promise<ReplayBench> {
+  static async open (clickHouse: TestClickHouse, ofFeed = userTagFeed): Promise<ReplayBench> {
+    const feed = await ofFeed()
     const erasure = await Bench.open(clickHouse)
     const { writeClient: client } = erasure.database
     const directory = mkdtempSync(join(tmpdir(), 'millrace-replay-'))
     const eventLog = openEmbeddedLog({ directory, heartbeatMs: 50 })
-    await eventLog.createTopics([{ name: userTags.topic, partitions: 2 }])
+    await eventLog.createTopics([{ name: feed.stream.topic, partitions: 2 }])
     const sink = new WatchedSink(createClickHouseSink(client, CONFIG.insertsMax))
     const processor = await startProcessor({
       eventLog,
-      streams: [STREAM],
+      streams: [feed.stream],
       sink,
       erasures: NOTHING_ERASED,
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
@@ -117,17 +143,16 @@ export class ReplayBench {
       log: SILENT,
       now: Date.now
     })
-    const records = await createUserTagRecords()
-    return new ReplayBench({ erasure, directory, eventLog, sink, processor, records })
+    return new ReplayBench({ erasure, directory, eventLog, sink, processor, feed })
   }
 
-  private constructor ({ erasure, directory, eventLog, sink, processor, records }: {
+  private constructor ({ erasure, directory, eventLog, sink, processor, feed }: {
     erasure: Bench
     directory: string
     eventLog: EventLog
     sink: WatchedSink
     processor: Processor
-    records: UserTagRecords
+    feed: Feed
   }) {
     this.erasure = erasure
     this.sink = sink
@@ -135,7 +160,7 @@ export class ReplayBench {
     this.#directory = directory
     this.#eventLog = eventLog
     this.#processor = processor
-    this.#records = records
+    this.#feed = feed
   }
 
   /** A store as each run of the command has its own. */
@@ -145,10 +170,10 @@ export class ReplayBench {
     return this.store
   }
 
-  async append (cookie: string, count = 1): Promise<void> {
-    await this.#eventLog.append(userTags.topic, Array.from({ length: count }, () => ({
-      key: recordKey(TENANT, cookie),
-      value: this.#records.bytes({ eventId: `e${this.#sent++}`, cookie, tenant: TENANT }),
+  async append (subject: string, count = 1): Promise<void> {
+    await this.#eventLog.append(this.#feed.stream.topic, Array.from({ length: count }, () => ({
+      key: recordKey(TENANT, subject),
+      value: this.#feed.bytes(`e${this.#sent++}`, subject),
       timestampMs: Date.now()
     })))
   }
@@ -157,8 +182,8 @@ export class ReplayBench {
   async isStored (): Promise<void> {
     await until('everything is stored', STORED_MS_MAX, async () => {
       const [offsets, commits] = await Promise.all([
-        this.#eventLog.offsets(userTags.topic),
-        this.#eventLog.committedOffsets(CONFIG.group, userTags.topic)
+        this.#eventLog.offsets(this.#feed.stream.topic),
+        this.#eventLog.committedOffsets(CONFIG.group, this.#feed.stream.topic)
       ])
       const committed = new Map(commits.map(({ partition, offset, metadata }) => {
         return [partition, metadata === '' ? offset : -1]
@@ -199,7 +224,7 @@ export class ReplayBench {
       erasures: NOTHING_ERASED,
       config: CONFIG,
       log: SILENT,
-      stream: STREAM,
+      stream: this.#feed.stream,
       database,
       store: this.store,
       onProgress: () => {},
