@@ -139,48 +139,55 @@ test('an aborted insert, sent again with its token, is stored once', async () =>
   expect(await totals(client)).toMatchObject({ raw: 20_000, by_cookie: 20_000, by_minute: 20_000 })
 })
 
+/** A server with the tables, on a directory of its own, that is killed and started again at its port. */
+async function startKillable () {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
+  let server = await startServerProcess({ directory })
+  const config = testConfig(server.url)
+  const port = Number(new URL(server.url).port)
+  const migrationClient = createMigrationClient(config)
+  await migrate({ client: migrationClient, config, log: { info: () => undefined } })
+  await migrationClient.close()
+  const client = createWriteClient(config)
+  return {
+    database: config.database,
+    client,
+    kill: () => server.kill(),
+    start: async () => { server = await startServerProcess({ directory, port }) },
+    close: async () => {
+      await client.close()
+      await server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+}
+
 // Only an embedded server is ours to stop, and its files ours to take.
 test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
   'a block whose token was noted before the server was killed, and its part was not, is stored when it comes again',
   async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'millrace-lost-'))
-    let server = await startServerProcess({ directory })
-    const config = testConfig(server.url)
-    const port = Number(new URL(server.url).port)
-    const migrationClient = createMigrationClient(config)
-    await migrate({ client: migrationClient, config, log: { info: () => undefined } })
-    await migrationClient.close()
-    const client = createWriteClient(config)
+    const { database, client, kill, start, close } = await startKillable()
     for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
     const newest = await client.query({
       query: `SELECT path FROM system.parts WHERE database = {database:String} AND table = 'user_tags_by_minute'
         ORDER BY max_block_number DESC LIMIT 1`,
-      query_params: { database: config.database },
+      query_params: { database },
       format: 'JSONEachRow'
     })
     const [part] = await newest.json<{ path: string }>()
-    await server.kill()
+    await kill()
     rmSync(part?.path as string, { recursive: true })
-    server = await startServerProcess({ directory, port })
+    await start()
     for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
     expect(await totals(client)).toEqual(totalsOf(200))
-    await client.close()
-    await server.stop()
-    rmSync(directory, { recursive: true, force: true })
+    await close()
   }
 )
 
 // Only an embedded server is ours to kill.
 test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
   'a server killed in the middle of inserts holds every batch exactly once after the retries', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
-    let server = await startServerProcess({ directory })
-    const config = testConfig(server.url)
-    const port = Number(new URL(server.url).port)
-    const migrationClient = createMigrationClient(config)
-    await migrate({ client: migrationClient, config, log: { info: () => undefined } })
-    await migrationClient.close()
-    const client = createWriteClient(config)
+    const { client, kill, start, close } = await startKillable()
     const batches = 30
     const size = 1000
     let kills = 0
@@ -192,16 +199,14 @@ test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
       const sent = send()
       // Some time within the inserts, another one each time; whether it falls into one or not is the point.
       await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 10 + next * 4))])
-      await server.kill()
+      await kill()
       kills += 1
       await sent
-      server = await startServerProcess({ directory, port })
+      await start()
       const outcomes = await send()
       expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
     }
     expect(kills).toBe(batches / 3)
     expect(await totals(client)).toEqual(totalsOf(batches * size))
-    await client.close()
-    await server.stop()
-    rmSync(directory, { recursive: true, force: true })
+    await close()
   }, 120_000)
