@@ -98,7 +98,7 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY COMMENT ''`])
   }
 
-  /** The table is no replay's target any more; erasure goes on finding it. */
+  /** Has a table say whose rows it holds, so that erasure finds it; it is no replay's target any more. */
   async keepOwner (table: string, stream: string): Promise<void> {
     await this.run([`ALTER TABLE ${this.#database}.${table} MODIFY ${ownedBy(stream)}`])
   }

@@ -12,7 +12,7 @@
  */
 import { begunUpTo, betweenBatches, noneBegunBeyond, storedUpTo } from './boundary.ts'
 import { ReplayError } from './errors.ts'
-import { leaveOutStored, ownedBy } from './replay-tables.ts'
+import { leaveOutStored } from './replay-tables.ts'
 import type { Stream } from '../contract/index.ts'
 import type { Delivery } from './boundary.ts'
 import type { ReplayStore } from './replay-store.ts'
@@ -54,7 +54,7 @@ export async function leaveOutBegun (work: Swap): Promise<void> {
 async function exchange (work: Swap, assertHeld: () => Promise<void>): Promise<void> {
   const { store, tables: { database, live }, names, stream, delivery, swapWaitMsMax, signal } = work
   // It keeps the rows that are erased later, should it not be dropped.
-  await store.run([`ALTER TABLE ${database}.${live} MODIFY ${ownedBy(stream.name)}`])
+  await store.keepOwner(live, stream.name)
   const timeout = AbortSignal.timeout(swapWaitMsMax)
   let stored: Record<string, number>
   do {
