@@ -3,7 +3,7 @@ import { createEncoder, streams } from '../contract/index.ts'
 import { createSpoolMark } from '../ingest/index.ts'
 import type { Static, TObject } from 'typebox'
 import type { SchemaRegistry } from '../contract/index.ts'
-import type { EventLog, SpoolState, eventLogSettings, spoolSettings } from '../eventlog/index.ts'
+import type { EventLog, eventLogSettings, spoolSettings } from '../eventlog/index.ts'
 import type { AppendTarget } from '../ingest/index.ts'
 import type { HealthCheck } from '../http/index.ts'
 import type { PartContext } from './parts.ts'
@@ -29,11 +29,13 @@ export async function openSpoolPart (
   const spool = new SpoolingLog({ ...config, log: eventLog, mark, now: Date.now, logger: log })
   closers.add(() => spool.close())
   registerSpoolMetrics(registry, spool)
-  return { log: spool, checks: [{ name: 'spool', check: async () => describe(spool.states()) }] }
+  return { log: spool, checks: [{ name: 'spool', check: async () => describe(spool) }] }
 }
 
-function describe (states: readonly SpoolState[]): string {
-  const waiting = states.filter(({ spooling }) => spooling)
-  if (waiting.length === 0) return 'empty'
-  return waiting.map(({ topic, records }) => `${records} events of ${topic} wait for the brokers`).join(', ')
+function describe (spool: SpoolingLog): string {
+  const waiting = spool.states().filter(({ spooling }) => spooling)
+  const notes = waiting.map(({ topic, records }) => `${records} events of ${topic} wait for the brokers`)
+  const { refusedBytes } = spool
+  if (refusedBytes > 0) notes.push(`events that the brokers refused take ${refusedBytes} bytes of its room`)
+  return notes.length === 0 ? 'empty' : notes.join(', ')
 }

@@ -11,7 +11,8 @@ export const spoolSettings = {
   SPOOL_BYTES_MAX: Type.Integer({
     default: 1024 ** 3,
     minimum: 0,
-    description: 'Bytes of events that may wait on the local disk, in DATA_DIR, while the brokers are away; 0 is none.'
+    description: 'Bytes of events on the local disk, in DATA_DIR: those that wait while the brokers are away, ' +
+      'and those that the brokers then refused; 0 is none.'
   }),
   SPOOL_AFTER_MS: Type.Integer({
     default: 150,

@@ -3,7 +3,9 @@ import type { Registry } from 'prom-client'
 import type { SpoolState, SpoolingLog } from './spooling-log.ts'
 
 /** What a spool does, asked at each scrape. */
-export function registerSpoolMetrics (registry: Registry, spool: Pick<SpoolingLog, 'states'>): void {
+export function registerSpoolMetrics (
+  registry: Registry, spool: Pick<SpoolingLog, 'states' | 'refusedBytes'>
+): void {
   const show = (name: string, help: string, valueOf: (state: SpoolState) => number): void => {
     const gauge = new Gauge({
       name,
@@ -20,4 +22,10 @@ export function registerSpoolMetrics (registry: Registry, spool: Pick<SpoolingLo
     (state) => state.forwarded)
   show('millrace_spool_refused_records', 'Spooled events that the brokers found too large: each is a dead letter.',
     (state) => state.refused)
+  const refusedBytes: Gauge = new Gauge({
+    name: 'millrace_spool_refused_bytes',
+    help: 'Bytes of such events, kept as files in the spool\'s folder until somebody removes them.',
+    registers: [registry],
+    collect: () => refusedBytes.set(spool.refusedBytes)
+  })
 }

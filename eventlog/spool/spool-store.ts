@@ -8,12 +8,12 @@ import { join } from 'node:path'
 import { LogUnavailableError } from '../event-log.ts'
 import { batchBytes, decodeBatch, encodeBatch } from '../embedded/record-batch.ts'
 import { openEnvironment } from '../embedded/environment.ts'
+import { bytesOnDisk } from './bytes-on-disk.ts'
+import { RefusedRecords } from './refused-records.ts'
 import type { AppendRecord } from '../event-log.ts'
 import type { Environment } from '../embedded/environment.ts'
 
 const MAP_BYTES_MIN = 64 * 1024 ** 2
-/** An entry lies on pages of its own where it is larger than half a page. */
-const PAGE_BYTES = 4096
 const WRITE_MS_MAX = 2_000
 
 /** Topic, and number of the entry within it; `COUNTS` in place of a number. */
@@ -41,12 +41,15 @@ export interface SpooledRecords {
 }
 
 export class SpoolStore {
+  /** What could not be forwarded; it takes room of what waits. */
+  readonly refused: RefusedRecords
   readonly #environment: Environment<Buffer, EntryKey>
   readonly #bytesMax: number
 
   constructor ({ directory, bytesMax }: { directory: string, bytesMax: number }) {
     mkdirSync(directory, { recursive: true })
     this.#bytesMax = bytesMax
+    this.refused = new RefusedRecords(directory)
     this.#environment = openEnvironment<Buffer, EntryKey>({
       path: spoolPath(directory),
       encoding: 'binary',
@@ -69,7 +72,7 @@ export class SpoolStore {
   }
 
   get isFull (): boolean {
-    return this.content(ALL).bytes >= this.#bytesMax
+    return this.content(ALL).bytes + this.refused.bytes >= this.#bytesMax
   }
 
   /** Bytes are those on disk. */
@@ -92,12 +95,13 @@ export class SpoolStore {
     const value = Buffer.allocUnsafe(batchBytes(records))
     encodeBatch(records, value, 0)
     await write(() => {
-      if (this.#counts(ALL).bytes + onDisk(value.length) > this.#bytesMax) {
+      const kept = this.#counts(ALL).bytes + this.refused.bytes
+      if (kept + bytesOnDisk(value.length) > this.#bytesMax) {
         throw new LogUnavailableError('The spool is full')
       }
       const { next } = this.#counts(topic)
       database.put([topic, next], value)
-      this.#change(topic, { records: records.length, bytes: onDisk(value.length), next: 1 })
+      this.#change(topic, { records: records.length, bytes: bytesOnDisk(value.length), next: 1 })
     })
   }
 
@@ -127,7 +131,7 @@ export class SpoolStore {
         const value = database.get([topic, sequence])
         if (value === undefined) continue
         database.remove([topic, sequence])
-        this.#change(topic, { records: -recordsOf(value), bytes: -onDisk(value.length), next: 0 })
+        this.#change(topic, { records: -recordsOf(value), bytes: -bytesOnDisk(value.length), next: 0 })
       }
     })
   }
@@ -154,10 +158,6 @@ export class SpoolStore {
 /** The spool's file in its folder. */
 export function spoolPath (directory: string): string {
   return join(directory, 'spool.mdb')
-}
-
-function onDisk (bytes: number): number {
-  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 }
 
 function recordsOf (batch: Buffer): number {

@@ -13,7 +13,6 @@
  */
 import pRetry from 'p-retry'
 import { LogUnavailableError, RecordTooLargeError } from '../event-log.ts'
-import { keepRefused } from './refused-record.ts'
 import { SpoolStore } from './spool-store.ts'
 import type { AppendRecord, EventLog, TopicSpec } from '../event-log.ts'
 import type { SpoolContent } from './spool-store.ts'
@@ -28,7 +27,10 @@ export interface SpoolOptions {
   log: Pick<EventLog, 'append' | 'checkAppend' | 'createTopics'>
   /** Where the spool lies. */
   directory: string
-  /** Bytes on disk; when it is full, appends throw LogUnavailableError. */
+  /**
+   * Bytes on disk, those of the records that the log refused among them; when it is full, appends throw
+   * LogUnavailableError. Forwarding goes on.
+   */
   bytesMax: number
   /** Key and value of one record; the log's own bound, which the spool has to keep while it is away. */
   recordBytesMax: number
@@ -118,6 +120,11 @@ export class SpoolingLog {
     return [...this.#topics].map(([topic, { spooling, forwarded, refused }]) => {
       return { topic, spooling, forwarded, refused, ...this.#store.content(topic) }
     })
+  }
+
+  /** Bytes on disk of the records that the log refused, of every process that forwarded here. */
+  get refusedBytes (): number {
+    return this.#store.refused.bytes
   }
 
   /** Stops forwarding; what waits stays for the next process. The caller closes the log, after this. */
@@ -213,9 +220,9 @@ export class SpoolingLog {
     if (refusal === undefined) return
     const [first] = records as [AppendRecord]
     if (records.length === 1) {
-      const { directory, logger } = this.#options
-      const deadLetter = await this.#persist(name, () => keepRefused(directory, name, first, refusal.message))
-      logger.warn({ topic: name, err: refusal }, 'the log refuses a spooled event: it becomes a dead letter')
+      const { refused } = this.#store
+      const deadLetter = await this.#persist(name, () => refused.keep(name, first, refusal.message))
+      this.#options.logger.warn({ topic: name, err: refusal }, 'the log refuses a spooled event: it becomes a dead letter')
       await this.#persist(name, () => this.#log.append(name, [deadLetter]))
       this.#topic(name).refused++
       return

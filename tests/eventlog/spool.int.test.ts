@@ -2,17 +2,17 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { decodeRejected } from '../../contract/index.ts'
 import { LogUnavailableError, RecordTooLargeError, SpoolingLog } from '../../eventlog/index.ts'
 import { until } from '../support/until.ts'
+import { MoodyLog } from './moody-log.ts'
 import type { AppendRecord, SpoolOptions } from '../../eventlog/index.ts'
+import type { Mood } from './moody-log.ts'
 
 const TOPIC = 'user_tags'
 const DEADLINE_MS = 10_000
-const SILENT_MS = 200
 const QUIET = { info: () => {}, warn: () => {} }
 
 let directory: string
@@ -27,36 +27,6 @@ afterEach(async () => {
   for (const step of close.reverse()) await step()
   await rm(directory, { recursive: true })
 })
-
-/** `silent`: it fails, far too late; `lost`: the append is stored, its confirmation is lost. */
-type Mood = 'up' | 'away' | 'silent' | 'lost'
-
-class MoodyLog {
-  mood: Mood = 'up'
-  /** Records from later than this are refused, as a broker does. */
-  latestMs = Infinity
-  /** Appends of more are refused, as a broker does. */
-  bytesMax = Infinity
-  readonly stored: string[] = []
-
-  async createTopics (): Promise<void> { this.#answer() }
-  async checkAppend (): Promise<void> { this.#answer() }
-
-  async append (_topic: string, records: readonly AppendRecord[]): Promise<never[]> {
-    const { mood, latestMs } = this
-    if (records.some(({ timestampMs }) => timestampMs > latestMs)) throw new LogUnavailableError('from the future')
-    const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
-    if (mood === 'up' && bytes > this.bytesMax) throw new RecordTooLargeError('too large')
-    if (mood === 'silent') await delay(SILENT_MS)
-    else if (mood !== 'away') this.stored.push(...records.map(({ value }) => value.toString('latin1')))
-    if (mood !== 'up') throw new LogUnavailableError(`the log is ${mood}`)
-    return []
-  }
-
-  #answer (): void {
-    if (this.mood === 'away' || this.mood === 'silent') throw new LogUnavailableError(`the log is ${this.mood}`)
-  }
-}
 
 function open (log: MoodyLog, options: Partial<SpoolOptions> = {}): SpoolingLog {
   const spool = new SpoolingLog({
@@ -231,6 +201,31 @@ test('a record that the brokers find too large becomes a dead letter, keeps its 
   const file = /refused\/\S+/.exec(rejected?.request ?? '')?.[0] as string
   expect(await readFile(join(directory, file), 'utf8')).toBe(`spooled ${large}`)
   expect(spool.states()[0]).toMatchObject({ forwarded: 3, refused: 1, spooling: false })
+})
+
+test('what the log refused counts as what waits does, also after a restart, until it is removed', async () => {
+  const log = new MoodyLog()
+  log.bytesMax = 20_000
+  const first = open(log, { bytesMax: 40_960 })
+  log.mood = 'away'
+  await expect(append(first, 'unknown')).rejects.toThrow()
+  await append(first, 'x'.repeat(30_000))
+  log.mood = 'up'
+  await drained(first)
+  expect(first.refusedBytes).toBe(32_768)
+  await first.close()
+  const spool = open(log, { bytesMax: 40_960 })
+  log.mood = 'away'
+  await expect(append(spool, 'unknown')).rejects.toThrow()
+  await append(spool, 'a')
+  await append(spool, 'b')
+  await expect(append(spool, 'c')).rejects.toThrow('The spool is full')
+  await expect(spool.checkAppend(TOPIC)).rejects.toThrow(LogUnavailableError)
+  await rm(join(directory, 'refused'), { recursive: true })
+  await until('there is room again', DEADLINE_MS, () => append(spool, 'd').then(() => true, () => undefined))
+  log.mood = 'up'
+  await drained(spool)
+  expect(log.stored.slice(1)).toEqual(['spooled a', 'spooled b', 'spooled d'])
 })
 
 test('what the log would not take the spool does not take either', async () => {
