@@ -16,6 +16,8 @@ export interface LogWatermarkOptions {
   group: string
   /** Topic of each stream, by the stream's name. */
   topics: ReadonlyMap<string, string>
+  /** Whether accepted events of a topic wait in a spool that this process knows of. */
+  hasSpooled: (topic: string) => boolean
   /** Epoch milliseconds. */
   now: () => number
 }
@@ -47,6 +49,10 @@ interface StreamState {
  * order in which their records arrive, do not matter. The instant is one of this process' clock, taken before
  * the log is asked.
  *
+ * An event that was accepted into a spool is the exception: until it is forwarded, looks know nothing of it.
+ * So no look counts that began while the spool of this process had something; the spool of another ingest
+ * process is not known here (docs/delivery.md).
+ *
  * A process that starts while the processors are behind knows no such look yet, and promises nothing until
  * they have caught up with its first one.
  */
@@ -71,17 +77,19 @@ export function logWatermark (options: LogWatermarkOptions): LogWatermark {
 
 /** Never rejects. */
 async function look (options: LogWatermarkOptions, state: StreamState): Promise<WatermarkState> {
-  const { eventLog, group } = options
-  const askedAtMs = state.askedAtMs
+  const { eventLog, group, hasSpooled } = options
+  const { askedAtMs, topic } = state
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('The log did not answer in time')), LOOK_MS_MAX)
   })
   try {
-    const { topic } = state
+    // Before the log is asked: what has left the spool by now is below the ends that the log will tell.
+    const isWhole = !hasSpooled(topic)
     const answers = Promise.all([eventLog.offsets(topic), eventLog.committedOffsets(group, topic)])
     const [offsets, commits] = await Promise.race([answers, late])
-    remember(state, { askedAtMs, ends: new Map(offsets.map(({ partition, end }) => [partition, end])) })
+    const ends = new Map(offsets.map(({ partition, end }) => [partition, end]))
+    if (isWhole) remember(state, { askedAtMs, ends })
     return watermarkOf(state, offsets, commits)
   } catch {
     return { completeUpToMs: undefined, version: undefined }

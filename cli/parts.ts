@@ -79,17 +79,22 @@ function openLog (
   return { eventLog, schemaRegistry, check: { name: 'event log', check: () => eventLog.ping() } }
 }
 
-/** Ingest, with the log that it opened. */
-export interface IngestPart extends HttpPart {
+/** The log as those who read know it. */
+export interface LookedAtLog {
   eventLog: EventLog
+  /** Whether events of a topic that this process accepted are not in it yet. */
+  hasSpooled: (topic: string) => boolean
 }
+
+/** Ingest, with the log that it opened. */
+export interface IngestPart extends HttpPart, LookedAtLog {}
 
 /** From HTTP to the log. */
 export async function openIngestPart (
   env: Static<TObject<typeof ingestPartSettings>>, context: PartContext
 ): Promise<IngestPart> {
   const { eventLog, schemaRegistry, check } = openLog(env, context)
-  const { log, checks } = await openSpoolPart(env, context, { eventLog, schemaRegistry })
+  const { log, checks, hasSpooled } = await openSpoolPart(env, context, { eventLog, schemaRegistry })
   const metrics = ingestMetrics(context.registry)
   await createTopics(env, log)
   await Promise.all(streams.map((stream) => log.checkAppend(stream.topic)))
@@ -105,7 +110,8 @@ export async function openIngestPart (
       return { name: `appends to ${name}`, check: () => log.checkAppend(topic) }
     })],
     dependencies: [check],
-    eventLog
+    eventLog,
+    hasSpooled
   }
 }
 
@@ -116,7 +122,7 @@ export async function openIngestPart (
 export async function openQueryPart (
   env: Static<TObject<typeof queryPartSettings>>,
   context: PartContext,
-  eventLog: EventLog
+  { eventLog, hasSpooled }: LookedAtLog
 ): Promise<HttpPart> {
   const { closers, registry } = context
   const config = clickHouseConfig(env)
@@ -126,6 +132,7 @@ export async function openQueryPart (
     eventLog,
     group: env.PROCESSOR_GROUP,
     topics: new Map(streams.map(({ name, topic }) => [name, topic])),
+    hasSpooled,
     now: Date.now
   })
   closers.add(async () => watermark.close())
@@ -166,13 +173,13 @@ export async function openQueryPart (
   }
 }
 
-/** The log, for a role that takes no events. */
+/** The log, for a role that takes no events: nothing is known of the spools of those that do. */
 export function openLookedAtLog (
   env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
-): EventLog {
+): LookedAtLog {
   const eventLog = openEventLog(eventLogConfig(env), log)
   closers.add(() => eventLog.close())
-  return eventLog
+  return { eventLog, hasSpooled: () => false }
 }
 
 /** A client that writes, for as long as the role runs. */

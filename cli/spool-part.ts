@@ -15,6 +15,8 @@ export interface SpoolPart {
   log: AppendingLog
   /** Shows what waits; none where there is no spool. */
   checks: HealthCheck[]
+  /** Whether accepted events of a topic wait in it. */
+  hasSpooled: (topic: string) => boolean
 }
 
 /** The log with its spool, where the settings give it one, else the log as it is. */
@@ -24,12 +26,16 @@ export async function openSpoolPart (
   { eventLog, schemaRegistry }: { eventLog: EventLog, schemaRegistry: SchemaRegistry | undefined }
 ): Promise<SpoolPart> {
   const config = spoolConfig(env)
-  if (config === undefined) return { log: eventLog, checks: [] }
+  if (config === undefined) return { log: eventLog, checks: [], hasSpooled: () => false }
   const mark = await createSpoolMark(streams, (stream) => createEncoder(stream, schemaRegistry))
   const spool = new SpoolingLog({ ...config, log: eventLog, mark, now: Date.now, logger: log })
   closers.add(() => spool.close())
   registerSpoolMetrics(registry, spool)
-  return { log: spool, checks: [{ name: 'spool', check: async () => describe(spool) }] }
+  return {
+    log: spool,
+    checks: [{ name: 'spool', check: async () => describe(spool) }],
+    hasSpooled: (topic) => spool.hasSpooled(topic)
+  }
 }
 
 function describe (spool: SpoolingLog): string {

@@ -40,7 +40,7 @@ export async function openServePart (
   const demoKey = newSecret()
   const guard = await openAccessPart(env, context, { demoKey })
   const ingest = await openIngestPart(env, context)
-  const query = await openQueryPart(env, context, ingest.eventLog)
+  const query = await openQueryPart(env, context, ingest)
   const others = env.READY_URLS.split(',').filter((text) => text !== '').map(urlCheck)
   return {
     ready: [...ingest.ready, ...query.dependencies, ...others],

@@ -122,6 +122,11 @@ export class SpoolingLog {
     })
   }
 
+  /** Whether records that were taken wait here. What does not wait any more has been appended to the log. */
+  hasSpooled (topic: string): boolean {
+    return !this.#store.isEmpty(topic)
+  }
+
   /** Bytes on disk of the records that the log refused, of every process that forwarded here. */
   get refusedBytes (): number {
     return this.#store.refused.bytes

@@ -43,7 +43,8 @@ const ANSWER_SCHEMA: JsonSchema = {
     complete_up_to: {
       type: ['string', 'null'],
       format: 'date-time',
-      description: 'Every event accepted before this instant is in the answer; null where nothing is promised.'
+      description: 'Every event accepted before this instant is in the answer, except those that waited in the ' +
+        'spool of another process while the brokers were away; null where nothing is promised.'
     },
     elapsed_ms: COUNT,
     rows_read: COUNT,

@@ -11,7 +11,8 @@ declare module 'fastify' {
 export interface WatermarkState {
   /**
    * Epoch milliseconds by this process' clock: every event whose acceptance was answered before this instant
-   * is in what is read from now on. Undefined where nothing can be promised.
+   * is in what is read from now on, except events that waited in the spool of another process meanwhile.
+   * Undefined where nothing can be promised.
    */
   completeUpToMs: number | undefined
   /** Changes whenever more of the stream is stored; undefined where that cannot be known. */

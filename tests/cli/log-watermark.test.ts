@@ -11,6 +11,7 @@ function start () {
     ends: [0, 0],
     commits: [] as Array<number | undefined>,
     failing: false,
+    spooled: false,
     offsets: vi.fn(async () => {
       if (log.failing) throw new Error('told to fail')
       return log.ends.map((end, partition) => ({ partition, begin: 0, end }))
@@ -21,7 +22,7 @@ function start () {
   }
   let nowMs = 0
   const watermark = logWatermark({
-    eventLog: log, group: 'g', topics: new Map([['s', 's']]), now: () => nowMs
+    eventLog: log, group: 'g', topics: new Map([['s', 's']]), hasSpooled: () => log.spooled, now: () => nowMs
   })
   watermarks.push(watermark)
   const look = async (ends: number[], commits: Array<number | undefined>, afterMs = 1_000) => {
@@ -63,6 +64,17 @@ test('a log that does not answer makes no promise, and the next look is as good 
   expect((await watermark.stateOf('s')).version).toBeUndefined()
   log.failing = false
   expect(await look([6, 0], [5])).toBe(1_000)
+})
+
+test('a look during which accepted events wait in the spool promises nothing, whatever is stored', async () => {
+  const { log, look } = start()
+  expect(await look([5, 0], [5])).toBe(1_000)
+  log.spooled = true
+  expect(await look([5, 0], [5])).toBe(1_000)
+  expect(await look([9, 0], [9])).toBe(1_000)
+  log.spooled = false
+  expect(await look([20, 0], [9])).toBe(1_000)
+  expect(await look([20, 0], [20])).toBe(5_000)
 })
 
 test('one look serves a quarter of a second, and the version changes with what is stored alone', async () => {
