@@ -7,8 +7,8 @@ import type { LoopbackClient } from './loopback-client.ts'
 
 /** The delays are upper bounds, too large by at most this and one answer. */
 export const POLL_MS = 200
-/** The promise that clients have; an event that takes longer counts as never seen. */
-export const VISIBLE_MS_MAX = 10_000
+/** Beyond the promise that clients have, so that a late event is told from one that never shows. */
+const PROBE_MS_MAX = 10_000
 const PROBES_UNDER_WAY_MAX = 200
 const MINUTE_MS = 60_000
 
@@ -16,7 +16,7 @@ export interface Freshness {
   sent: number
   /** Answered 204: so many events more are stored. */
   accepted: number
-  /** Accepted, but not seen within VISIBLE_MS_MAX. */
+  /** Accepted, but not seen within PROBE_MS_MAX. */
   unseen: number
   /** From the 204 to the answer that showed the event. */
   delaysMs: number[]
@@ -58,7 +58,7 @@ export async function probeOnce ({ client, seed }: Prober): Promise<Probe> {
   if (status !== 204) return { accepted: false }
   const acceptedMs = performance.now()
   const range = `${isoSeconds(nowMs - MINUTE_MS)}_${isoSeconds(nowMs + MINUTE_MS)}`
-  while (performance.now() - acceptedMs < VISIBLE_MS_MAX) {
+  while (performance.now() - acceptedMs < PROBE_MS_MAX) {
     const answer = await client.post(`/user_profiles/${cookie}?time_range=${range}&limit=1`).catch(() => undefined)
     if (answer?.status === 200 && answer.body.includes(event.origin)) {
       return { accepted: true, delayMs: performance.now() - acceptedMs }

@@ -1,5 +1,4 @@
 import { ENDPOINTS } from './k6-run.ts'
-import { VISIBLE_MS_MAX } from './freshness.ts'
 import { distributionOf } from './percentiles.ts'
 import type { BenchFigures } from './bench-result.ts'
 
@@ -13,6 +12,8 @@ export interface Target {
 }
 
 const LATENCY_P99_MS = { user_tags: 50, user_profiles: 150, aggregates: 1_000 } as const
+/** From the 204 of an event until its profile shows it. */
+const VISIBLE_P99_MS = 5_000
 const RATE_SHARE = 0.95
 const SPEED_RATIO_MIN = 0.6
 const MEMORY_BYTES_MAX = 2e9
@@ -44,7 +45,7 @@ export function targetsOf ({ firehose, fullSpeed, settings }: BenchFigures): Tar
       comparison: '<',
       bound: LATENCY_P99_MS[name]
     })),
-    { name: 'freshness: slowest probe', unit: 'ms', value: visible.max, comparison: '<', bound: VISIBLE_MS_MAX },
+    { name: 'freshness: p99', unit: 'ms', value: visible.p99, comparison: '<', bound: VISIBLE_P99_MS },
     { name: 'freshness: probes refused', unit: '', value: freshness.sent - freshness.accepted, comparison: '=', bound: 0 },
     { name: 'freshness: probes never seen', unit: '', value: freshness.unseen, comparison: '=', bound: 0 },
     ...(['user_tags', 'user_tags_by_cookie', 'user_tags_by_minute', 'eventIds'] as const).map((table): Target => ({
