@@ -44,7 +44,10 @@ const TENANT = `
     ) AS key_tenant,
     if(match(key_tenant, '^[a-z0-9][a-z0-9_-]{0,62}$') AND startsWith(key, concat(toString(length(key_tenant)), ':', key_tenant)), key_tenant, 'default') AS tenant`
 
-/** The letters that have not expired, with what became of each. */
+/**
+ * The letters that have not expired, with what became of each: of retries at once, the first of the log,
+ * which is the one that is stored.
+ */
 const LETTERS = `
   SELECT
     id, stream, topic, partition, offset, reason, detail, key, value,
@@ -64,11 +67,11 @@ const LETTERS = `
       count() AS attempts,
       max(state = 'retried') AS done,
       min(toUnixTimestamp64Milli(received_at)) AS attempted_ms,
-      maxIf(toUnixTimestamp64Milli(received_at), state = 'retried') AS retried_ms,
-      anyIf(topic, state = 'retried') AS retried_topic,
-      anyIf(partition, state = 'retried') AS retried_partition,
-      anyIf(offset, state = 'retried') AS retried_offset,
-      anyIf(corrected, state = 'retried') AS corrected
+      argMinIf(toUnixTimestamp64Milli(received_at), offset, state = 'retried') AS retried_ms,
+      argMinIf(topic, offset, state = 'retried') AS retried_topic,
+      argMinIf(partition, offset, state = 'retried') AS retried_partition,
+      minIf(offset, state = 'retried') AS retried_offset,
+      argMinIf(corrected, offset, state = 'retried') AS corrected
     FROM dead_letter_retries
     GROUP BY dead_letter_id
   ) AS retries ON letters.id = retries.dead_letter_id
@@ -132,6 +135,20 @@ FROM (
 WHERE tenant = {tenant:String}
 LIMIT 1 BY id`.trimStart(),
     params: { tenant, ids, from_ms: fromMs, to_ms: toMs }
+  }
+}
+
+/** Where the first retry of each of these letters stands in each partition, as far as it was noted. */
+export function firstRetriesQuery (ids: readonly string[]): LetterQuery {
+  return {
+    name: 'dead_letter_first_retries',
+    sql: `
+SELECT dead_letter_id AS id, partition, min(offset) AS first_offset
+FROM dead_letter_retries
+WHERE dead_letter_id IN {ids:Array(String)}
+  AND state = 'retried'
+GROUP BY id, partition`.trimStart(),
+    params: { ids }
   }
 }
 

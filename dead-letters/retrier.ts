@@ -7,6 +7,10 @@
  * whatever subject, the owner of that partition stores the first. Where an attempt was noted and its place
  * was not, nobody knows whether the event reached the log: it is looked for in the raw table before it is
  * sent again, and then arrives when the first attempt did, so that it is not too late to be taken for a copy.
+ *
+ * Within a process a letter is retried by one call at a time. Of two processes each looks, once its place is
+ * noted, whether the other one's comes before it, and then refuses. Where what was appended first is noted
+ * after the other one has looked, both say that they have retried it; its event is stored once.
  */
 import { randomUUID } from 'node:crypto'
 import { MillraceError, createDecoder, createEncoder, streams } from '../contract/index.ts'
@@ -21,6 +25,7 @@ import type { DeadLetterStore, RetriedPlace } from './store.ts'
 const APPEND_BYTES_MAX = 512 * 1024
 /** An attempt that is older has long been stored, or is not in the log. */
 const ATTEMPT_AGE_MS_MAX = 86_400_000
+const SENT_BEFORE = 'Another retry of it reached the log first: its event is stored, and this one is its copy'
 
 export interface RetrierOptions {
   store: DeadLetterStore
@@ -108,9 +113,13 @@ export class Retrier {
         refusals.push({ id: letter.id, refusal: error })
       }
     }
-    const places = dryRun ? [] : await this.#send(prepared, { atMs, corrected: correction !== undefined })
-    const outcomes = prepared.map(({ letter, event }, index) => {
-      return { id: letter.id, letter, event, place: places[index] }
+    const corrected = correction !== undefined
+    const places = dryRun ? undefined : await this.#send(prepared, { atMs, corrected })
+    const outcomes = prepared.map(({ letter, event }): RetryOutcome => {
+      const { id } = letter
+      const place = places?.get(id)
+      const isCopy = places !== undefined && place === undefined
+      return isCopy ? { id, refusal: retriedAlready(SENT_BEFORE) } : { id, letter, event, place }
     })
     return [...outcomes, ...refusals]
   }
@@ -157,10 +166,10 @@ export class Retrier {
     throw new MillraceError('dead_letter_undecodable', `Send the event that it should have been: ${fault ?? ''}`)
   }
 
-  /** The places of the events in the log, in the order of what was prepared. */
+  /** By letter: the place of its event in the log; none where another process' retry of it comes before. */
   async #send (
     prepared: readonly Prepared[], { atMs, corrected }: { atMs: number, corrected: boolean }
-  ): Promise<RetriedPlace[]> {
+  ): Promise<Map<string, RetriedPlace>> {
     const places = new Map<string, RetriedPlace>()
     for (const chunk of chunksOf(prepared)) {
       const token = randomUUID()
@@ -168,9 +177,9 @@ export class Retrier {
       await this.#options.store.noteAttempts(ids, { token, atMs })
       const found = await this.#append(chunk, corrected)
       await this.#options.store.noteRetried(found, `${token}-retried`)
-      for (const place of found) places.set(place.id, place)
+      for (const place of await this.#options.store.firstOf(found)) places.set(place.id, place)
     }
-    return prepared.map(({ letter }) => places.get(letter.id) as RetriedPlace)
+    return places
   }
 
   async #append (chunk: readonly Prepared[], corrected: boolean): Promise<RetriedPlace[]> {

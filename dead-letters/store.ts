@@ -1,6 +1,6 @@
 import { MillraceError, toDateTime } from '../contract/index.ts'
 import { insertBatch } from '../clickhouse/index.ts'
-import { lettersQuery, listQuery, storedEventsQuery, toHead, toLetter } from './queries.ts'
+import { firstRetriesQuery, lettersQuery, listQuery, storedEventsQuery, toHead, toLetter } from './queries.ts'
 import { retryEventId } from './dead-letter.ts'
 import type { ClickHouseClient } from '../clickhouse/index.ts'
 import type { Row, Stream } from '../contract/index.ts'
@@ -89,6 +89,17 @@ export class DeadLetterStore {
 
   async noteRetried (places: readonly RetriedPlace[], token: string): Promise<void> {
     await this.#note(token, places.map((place) => ({ ...place, state: 'retried' })))
+  }
+
+  /**
+   * Of retries that were noted: those that no other one of the same letter, noted by anybody until now, comes
+   * before in the log. A retry that was appended and is not noted yet is not known.
+   */
+  async firstOf (places: readonly RetriedPlace[]): Promise<RetriedPlace[]> {
+    const rows = await this.#query(firstRetriesQuery(places.map(({ id }) => id)))
+    return places.filter(({ id, partition, offset }) => !rows.some((row) => {
+      return row['id'] === id && Number(row['partition']) === partition && Number(row['first_offset']) < offset
+    }))
   }
 
   async #note (token: string, notes: ReadonlyArray<{ id: string, atMs: number } & Row>): Promise<void> {

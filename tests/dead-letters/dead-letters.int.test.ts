@@ -152,6 +152,28 @@ test('two processes that send corrections of one letter at once put both where o
   expect(identityKey(one as EventIdentity)).toBe(identityKey(two as EventIdentity))
 })
 
+test('of two processes that retry one letter at once the one that comes second in the log says so', async () => {
+  const { database, log, get, post, ids: [id] } = await start([{ offset: 0, value: await tagBytes() }])
+  const late = createMemoryLog()
+  const append = late.append
+  const other = await lettersServer(database, {
+    ...late,
+    append: async (topic, records) => {
+      await append(topic, records)
+      return await log.append(topic, records)
+    }
+  })
+  late.hold(true)
+  const second = other.post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'bertha' })
+  await until('the other one has begun', 10_000, () => late.begun() === 1 ? true : undefined)
+  const first = await post(`/dead-letters/${id}/retry`)
+  late.hold(false)
+  expect(first).toMatchObject({ status: 200, body: { state: 'retried', retried: { offset: 0 } } })
+  expect(await second).toMatchObject({ status: 409, body: { code: 'already_retried' } })
+  expect(log.records()).toHaveLength(2)
+  expect((await get(`/dead-letters/${id}`)).body).toMatchObject({ state: 'retried', retried: first.body.retried })
+})
+
 test('a repeated attempt arrives when the first one did, hours ago: not too late to be its copy', async () => {
   const log = createMemoryLog({ failure: failOn(1) })
   let nowMs = Date.now()

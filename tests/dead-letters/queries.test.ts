@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lettersQuery, listQuery, storedEventsQuery } from '../../dead-letters/queries.ts'
+import { firstRetriesQuery, lettersQuery, listQuery, storedEventsQuery } from '../../dead-letters/queries.ts'
 import type { LetterPage } from '../../dead-letters/queries.ts'
 
 const HOSTILE = "x' OR 1 --"
@@ -15,6 +15,7 @@ test.each([
     after: { receivedAtMs: 1, id: HOSTILE }
   })],
   ['letters', lettersQuery('acme', [HOSTILE], filter)],
+  ['first-retries', firstRetriesQuery([HOSTILE])],
   ['stored-events', storedEventsQuery({ table: 'user_tags', tenant: HOSTILE, eventIds: [HOSTILE], sinceMs: 1 })]
 ])('the query %s has the text that was reviewed, and its values as parameters', async (name, { sql, params }) => {
   await expect(sql).toMatchFileSnapshot(`golden/${name}.sql`)

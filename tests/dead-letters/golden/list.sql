@@ -26,11 +26,11 @@ FROM (
       count() AS attempts,
       max(state = 'retried') AS done,
       min(toUnixTimestamp64Milli(received_at)) AS attempted_ms,
-      maxIf(toUnixTimestamp64Milli(received_at), state = 'retried') AS retried_ms,
-      anyIf(topic, state = 'retried') AS retried_topic,
-      anyIf(partition, state = 'retried') AS retried_partition,
-      anyIf(offset, state = 'retried') AS retried_offset,
-      anyIf(corrected, state = 'retried') AS corrected
+      argMinIf(toUnixTimestamp64Milli(received_at), offset, state = 'retried') AS retried_ms,
+      argMinIf(topic, offset, state = 'retried') AS retried_topic,
+      argMinIf(partition, offset, state = 'retried') AS retried_partition,
+      minIf(offset, state = 'retried') AS retried_offset,
+      argMinIf(corrected, offset, state = 'retried') AS corrected
     FROM dead_letter_retries
     GROUP BY dead_letter_id
   ) AS retries ON letters.id = retries.dead_letter_id
