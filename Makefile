@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help install start demo test lint types unit integration e2e bench bench-queries bench-reads bench-batches bench-promises chaos k6 kafka chromium schemathesis faketime generate clean
+.PHONY: help install start demo test lint types unit integration e2e bench bench-queries bench-reads bench-batches bench-promises bench-start chaos k6 kafka chromium schemathesis faketime generate clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ bench-batches: $(INSTALLED) ## Measure the highest rate of events in batches, ag
 
 bench-promises: $(INSTALLED) ## Measure what each promise of delivery costs, in about 20 s; writes docs/delivery.md
 	node loadtest/bench-promises.ts; status=$$?; node scripts/generate.ts; exit $$status
+
+bench-start: $(INSTALLED) ## Measure how soon a clean clone is ready, the install included, and a second start
+	node loadtest/bench-start.ts; status=$$?; node scripts/generate.ts; exit $$status
 
 k6: ## Build k6 with Go
 	@loadtest/install-k6.sh

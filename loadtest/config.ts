@@ -55,6 +55,12 @@ export const promisesSettings = {
   BENCH_DATA_DIR
 }
 
+export const startSettings = {
+  BENCH_LATER_STARTS: Type.Integer({ default: 3, minimum: 1, maximum: 99, description: 'Starts after the first one.' }),
+  BENCH_RESULTS_DIR,
+  BENCH_DATA_DIR
+}
+
 export const demoSettings = {
   DEMO_RATE: Type.Integer({ default: 1_000, minimum: 1, maximum: 100_000, description: 'Events a second.' }),
   DEMO_SECONDS: Type.Optional(Type.Integer({ minimum: 1, description: 'Stop after so long; without it, on Ctrl-C.' })),
@@ -83,6 +89,7 @@ export type BenchConfig = Readonly<Static<TObject<typeof benchSettings>>>
 export type QueriesConfig = Readonly<Static<TObject<typeof queriesSettings>>>
 export type ReadsConfig = Readonly<Static<TObject<typeof readsSettings>>>
 export type BatchesConfig = Readonly<Static<TObject<typeof batchesSettings>>>
+export type StartConfig = Readonly<Static<TObject<typeof startSettings>>>
 export type DemoConfig = Readonly<Static<TObject<typeof demoSettings>>>
 
 /** The validated, frozen settings. Throws where the environment does not fit them. */
