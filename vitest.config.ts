@@ -1,11 +1,22 @@
 import { defineConfig } from 'vitest/config'
 
+/** What is waited for takes many times longer on a busy machine; a deadline that is met costs nothing. */
+const PATIENT = { expect: { poll: { timeout: 60_000, interval: 25 } }, hookTimeout: 300_000 }
+
 // unit: no process, socket or engine. int: a real broker, LMDB or ClickHouse engine. e2e: the whole system as
 // processes.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['tests/**/*.test.ts'], exclude: ['tests/**/*.int.test.ts', 'tests/e2e/**'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['tests/**/*.test.ts'],
+          exclude: ['tests/**/*.int.test.ts', 'tests/e2e/**'],
+          ...PATIENT,
+          testTimeout: 120_000
+        }
+      },
       {
         test: {
           name: 'int',
@@ -14,8 +25,8 @@ export default defineConfig({
           globalSetup: ['tests/support/kafka-setup.ts'],
           pool: 'forks',
           maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 120_000
+          ...PATIENT,
+          testTimeout: 240_000
         }
       },
       {
@@ -25,8 +36,8 @@ export default defineConfig({
           globalSetup: ['tests/support/kafka-setup.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 120_000
+          ...PATIENT,
+          testTimeout: 600_000
         }
       }
     ]

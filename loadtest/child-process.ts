@@ -12,7 +12,7 @@ import type { ChildProcess } from 'node:child_process'
 /** The root of the repository. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-const READY_MS_MAX = 60_000
+const READY_MS_MAX = 180_000
 /** More than a role may take to drain. */
 const STOP_MS_MAX = 30_000
 

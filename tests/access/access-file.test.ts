@@ -5,7 +5,7 @@ import {
   EMPTY_ACCESS_FILE, changeAccessFile, checkBinding, newSecret, parseAccessFile, withKey, withOrganisation,
   withOrigins, withRevokedKey
 } from '../../access/index.ts'
-import { NOW_MS, accessFolder, fileWithKeys, startGuarded } from './access-server.ts'
+import { NOW_MS, PATIENT, accessFolder, fileWithKeys, startGuarded } from './access-server.ts'
 import type { AccessFile } from '../../access/index.ts'
 
 let folder: ReturnType<typeof accessFolder>
@@ -159,7 +159,7 @@ describe('watching', () => {
     spoil()
     await vi.waitFor(async () => {
       expect(await registry.metrics()).toContain('millrace_access_file_loads_total{outcome="refused"} 1')
-    }, { timeout: 5_000 })
+    }, PATIENT)
     expect(await registry.metrics()).toContain('millrace_access_file_good 0')
     expect((await get('/out', { 'x-api-key': secrets[0] })).statusCode).toBe(200)
     expect((await get('/out')).statusCode).toBe(401)
@@ -167,7 +167,7 @@ describe('watching', () => {
     folder.write(file)
     await vi.waitFor(async () => {
       expect(await registry.metrics()).toContain('millrace_access_file_good 1')
-    }, { timeout: 5_000 })
+    }, PATIENT)
     expect(lines.filter((line) => line.includes('not usable'))).toHaveLength(1)
   })
 
@@ -186,7 +186,7 @@ describe('watching', () => {
     release('..2', after)
     await vi.waitFor(async () => {
       expect((await get('/out', { 'x-api-key': after.secrets[0] })).statusCode).toBe(200)
-    }, { timeout: 5_000 })
+    }, PATIENT)
     expect((await get('/out', { 'x-api-key': before.secrets[0] })).statusCode).toBe(401)
   })
 })

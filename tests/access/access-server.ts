@@ -12,6 +12,8 @@ import type { AccessConfig, AccessFile, SharedCounter } from '../../access/index
 import type { Scope } from '../../http/index.ts'
 
 export const NOW_MS = Date.UTC(2026, 4, 6, 7, 8, 9)
+/** Until a role has read its file anew. */
+export const PATIENT = { timeout: 60_000 }
 
 /** A folder with a file of keys, and what tests do to it. */
 export function accessFolder () {

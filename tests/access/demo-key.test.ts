@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { newSecret } from '../../access/index.ts'
-import { accessFolder, fileWithKeys, startGuarded } from './access-server.ts'
+import { PATIENT, accessFolder, fileWithKeys, startGuarded } from './access-server.ts'
 
 const demoKey = newSecret()
 let folder: ReturnType<typeof accessFolder>
@@ -36,5 +36,5 @@ test('a demo key is refused where keys are required, and from the first real key
   folder.write(fileWithKeys([{ organisation: 'acme' }]).file)
   await vi.waitFor(async () => {
     expect((await get('/secret', { 'x-api-key': demoKey })).statusCode).toBe(401)
-  }, { timeout: 5_000 })
+  }, PATIENT)
 })

@@ -53,7 +53,8 @@ beforeAll(async () => {
     CLICKHOUSE_USER: config.user,
     CLICKHOUSE_PASSWORD: config.password,
     CLICKHOUSE_READ_USER: config.readUser,
-    CLICKHOUSE_READ_PASSWORD: config.readPassword
+    CLICKHOUSE_READ_PASSWORD: config.readPassword,
+    QUERY_TIMEOUT_MS: '60000'
   })
   const log = pino({ level: 'silent' })
   const registry = new Registry()

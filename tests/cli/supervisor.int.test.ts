@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { pino } from 'pino'
 import { Supervisor } from '../../cli/supervisor.ts'
 import type { ChildSpec } from '../../cli/supervisor.ts'
@@ -22,7 +22,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-function supervise (stages: string[][], shutdownMsMax = 5_000): Supervisor {
+function supervise (stages: string[][], shutdownMsMax = 60_000): Supervisor {
   const child = (behaviour: string): ChildSpec => ({
     name: behaviour,
     args: [MODULE, behaviour, file],
@@ -64,7 +64,7 @@ test('restarts a child that was killed, again and again', async () => {
   await supervise([['role']]).start()
   for (const life of [1, 2]) {
     process.kill(lives()[life - 1]?.pid ?? NaN, 'SIGKILL')
-    await vi.waitFor(() => expect(lives()).toHaveLength(life + 1), { timeout: 10_000 })
+    await expect.poll(lives).toHaveLength(life + 1)
   }
   expect(new Set(lives().map(({ pid }) => pid)).size).toBe(3)
 })

@@ -4,7 +4,6 @@ import { identityKey } from '../../processors/identity-key.ts'
 import { insertBatch } from '../../clickhouse/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { createMemoryLog, failOn } from '../support/memory-log.ts'
-import { until } from '../support/until.ts'
 import { LOG_RETENTION_MS, TAG, lettersServer, storeLetters, tagBytes, tenantKey } from './letters-server.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
 import type { EventIdentity } from '../../processors/index.ts'
@@ -141,7 +140,7 @@ test('two processes that send corrections of one letter at once put both where o
     post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'anna' }),
     other.post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'bertha' })
   ])
-  await until('both are sent', 10_000, () => log.begun() === 2 ? true : undefined)
+  await expect.poll(log.begun).toBe(2)
   log.hold(false)
   await answers
   expect(log.records().map(({ partition }) => partition)).toEqual([3, 3])

@@ -47,6 +47,7 @@ export async function startServed (
     CLICKHOUSE_PASSWORD: config.password,
     CLICKHOUSE_READ_USER: config.readUser,
     CLICKHOUSE_READ_PASSWORD: config.readPassword,
+    QUERY_TIMEOUT_MS: '60000',
     ...extra
   })
   const log = pino({ level: 'silent' })

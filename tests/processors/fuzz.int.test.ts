@@ -25,7 +25,7 @@ const ROUNDS = 40
 const APPEND_BYTES_MAX = 800_000
 const OVERSIZED_BYTES = 700_000
 const REFUSED_PRICE = 13
-const DELIVERED_MS_MAX = 60_000
+const DELIVERED_MS_MAX = 120_000
 
 /** A record and what must become of it; undefined where chance decides what it still says. */
 interface Case {

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { collectPaths, createServer, finishRoutes } from '../../http/index.ts'
 import { queryApiConfig, queryApiRoutes } from '../../query-api/index.ts'
 import { MemoryQueryClient } from './memory-query-client.ts'
@@ -19,7 +19,7 @@ const CONFIG = queryApiConfig({
   PROFILE_QUERY_INTERVAL_MS: 25,
   AGGREGATES_QUERIES_MAX: 1,
   QUERY_QUEUE_MAX: 1,
-  QUERY_TIMEOUT_MS: 5000
+  QUERY_TIMEOUT_MS: 60_000
 })
 
 const servers: FastifyInstance[] = []
@@ -203,16 +203,16 @@ describe('the query routes', () => {
     await server.listen({ host: '127.0.0.1', port: 0 })
     const { port } = server.server.address() as AddressInfo
     const first = post(PROFILE)
-    await vi.waitFor(() => expect(cookies).toHaveLength(1))
+    await expect.poll(() => cookies).toHaveLength(1)
     const gone = httpRequest({ host: '127.0.0.1', port, path: PROFILE.replace('/c?', '/gone?'), method: 'POST' })
     gone.on('error', () => undefined)
     gone.end()
     const waiting = async (count: number) => {
-      expect(await registry.metrics()).toContain(`millrace_query_queue_length{query="profiles"} ${count}`)
+      await expect.poll(() => registry.metrics()).toContain(`millrace_query_queue_length{query="profiles"} ${count}`)
     }
-    await vi.waitFor(() => waiting(1))
+    await waiting(1)
     gone.destroy()
-    await vi.waitFor(() => waiting(0))
+    await waiting(0)
     held.resolve([])
     await first
     expect(cookies).toEqual([['c']])

@@ -14,7 +14,7 @@ const CONFIG = queryApiConfig({
   PROFILE_QUERY_INTERVAL_MS: 0,
   AGGREGATES_QUERIES_MAX: 1,
   QUERY_QUEUE_MAX: 10,
-  QUERY_TIMEOUT_MS: 5000
+  QUERY_TIMEOUT_MS: 60_000
 })
 const REPORTS = [
   'stages', 'stages/time', 'elements', 'conversion', 'devices', 'browsers', 'pages', 'journey'

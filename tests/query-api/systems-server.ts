@@ -17,7 +17,7 @@ const CONFIG = queryApiConfig({
   PROFILE_QUERY_INTERVAL_MS: 0,
   AGGREGATES_QUERIES_MAX: 2,
   QUERY_QUEUE_MAX: 1000,
-  QUERY_TIMEOUT_MS: 10_000
+  QUERY_TIMEOUT_MS: 60_000
 })
 
 export interface SystemsServer {

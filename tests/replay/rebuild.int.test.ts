@@ -10,7 +10,7 @@ import type { ClickHouseClient } from '../../clickhouse/index.ts'
 import type { InsertRequest } from '../../processors/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 120_000
 const TABLES = ['user_tags_by_cookie', 'user_tags_by_minute']
 
 let clickHouse: TestClickHouse

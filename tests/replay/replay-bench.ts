@@ -17,7 +17,7 @@ import type { InsertRequest, Processor, ProcessorConfig, Sink } from '../../proc
 import type { RebuildOptions, ReplayIntoOptions, ReplayReport } from '../../replay/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
-const STORED_MS_MAX = 30_000
+const STORED_MS_MAX = 120_000
 const CONFIG: ProcessorConfig = {
   group: 'processors',
   batch: { rowsMax: 20, bytesMax: 1_000_000, ageMsMax: 20 },
@@ -228,7 +228,7 @@ export class ReplayBench {
       database,
       store: this.store,
       onProgress: () => {},
-      signal: AbortSignal.timeout(60_000)
+      signal: AbortSignal.timeout(STORED_MS_MAX)
     }
   }
 

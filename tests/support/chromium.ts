@@ -5,6 +5,9 @@ import type { Browser } from 'playwright-core'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
 
+/** To start, and for a page to do what a test waits for. */
+export const BROWSER_MS_MAX = 120_000
+
 /** Talks to nobody but the pages that a test opens. */
 const ARGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -25,7 +28,7 @@ export function findChromium (): string | undefined {
 
 /** A browser with a profile of its own, which is removed with it. */
 export async function launchChromium (executablePath: string): Promise<Browser> {
-  return await chromium.launch({ executablePath, args: ARGS })
+  return await chromium.launch({ executablePath, args: ARGS, timeout: BROWSER_MS_MAX })
 }
 
 function isExecutable (path: string): boolean {

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** Beyond it a request counts as failed: nothing of ours takes so long. */
-const REQUEST_MS_MAX = 15_000
+const REQUEST_MS_MAX = 30_000
 
 export interface HttpRequest {
   method?: string

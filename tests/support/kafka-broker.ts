@@ -14,8 +14,8 @@ const ROOT = join(import.meta.dirname, '../..')
 const LIB = join(ROOT, '.tools/kafka/lib')
 const JVM = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(LIB, '*')]
 const CLUSTER_ID = 'bWlsbHJhY2UtdGVzdC1sbw'
-const START_MS_MAX = 60_000
-const STOP_MS_MAX = 20_000
+const START_MS_MAX = 180_000
+const STOP_MS_MAX = 60_000
 const PROBE_INTERVAL_MS = 50
 
 /** Copies the broker's jars if they are not there; throws with the reason where that is not possible. */
@@ -107,7 +107,7 @@ export class KafkaBroker {
     }
   }
 
-  /** Stops the broker in order; after 20 s with SIGKILL. */
+  /** Stops the broker in order; after a minute with SIGKILL. */
   async stop (): Promise<void> {
     await this.#end('SIGTERM')
   }

@@ -18,13 +18,15 @@ import type { HttpAnswer } from './http-client.ts'
 import type { LogKind } from './each-log.ts'
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
+/** Tests do not fail because a busy machine was slow: those of a limit set it. */
+const PATIENT = { QUERY_TIMEOUT_MS: '25000', SHUTDOWN_MS_MAX: '60000' }
 /**
- * Tests of what is answered do not fail because a busy machine was slow; tests of the budget set their own,
- * and meet every other limit as it is. On Kafka the first event waits until a producer is connected.
+ * Tests of the budget set their own, and meet the spool as it is. On Kafka the first event waits until a
+ * producer is connected.
  */
-const PATIENT = { INGEST_BUDGET_MS: '5000', SPOOL_AFTER_MS: '4500' }
-const READY_MS_MAX = 60_000
-const STOP_MS_MAX = 30_000
+const PATIENT_INGEST = { INGEST_BUDGET_MS: '20000', SPOOL_AFTER_MS: '19000' }
+const READY_MS_MAX = 180_000
+const STOP_MS_MAX = 90_000
 /** How much of the log a failed test shows. */
 const LOG_LINES_SHOWN = 150
 const LOG_LINE_LENGTH_SHOWN = 400
@@ -129,7 +131,8 @@ export class Millrace {
         PROCESSORS_PORT: String(ports.processors),
         CLICKHOUSE_PORT: String(ports.clickHouse),
         LOG_FORMAT: 'json',
-        ...(env['INGEST_BUDGET_MS'] === undefined ? PATIENT : {}),
+        ...PATIENT,
+        ...(env['INGEST_BUDGET_MS'] === undefined ? PATIENT_INGEST : {}),
         ...logEnv,
         ...env
       },

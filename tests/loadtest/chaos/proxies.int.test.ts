@@ -29,7 +29,7 @@ beforeEach(async () => {
   await once(server, 'listening')
   clickHouse = new ClickHouseProxy((server.address() as AddressInfo).port)
   network = new NetworkProxy(await clickHouse.listen())
-  client = createClient({ url: `http://127.0.0.1:${await network.listen()}`, request_timeout: 500 })
+  client = createClient({ url: `http://127.0.0.1:${await network.listen()}`, request_timeout: 3_000 })
 })
 
 afterEach(async () => {
