@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { insertBatch } from '../../clickhouse/index.ts'
-import { streams, userTags } from '../../contract/index.ts'
+import { streams, toDateTime, userTags } from '../../contract/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
-import { userTagRows } from './user-tag-rows.ts'
+import { ARRIVED_MS, userTagRows } from './user-tag-rows.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
 let clickHouse: TestClickHouse
@@ -84,7 +84,7 @@ test('a dead letter keeps any bytes of key and value', async () => {
       value_base64: bytes.toString('base64'),
       reason: 'undecodable',
       detail: 'not Avro',
-      received_at: '2026-11-20 12:00:00.000'
+      received_at: toDateTime(ARRIVED_MS)
     }]
   })
   expect(await rows('SELECT hex(key) AS key, hex(value) AS value, state, reason FROM dead_letters')).toEqual([
@@ -104,8 +104,8 @@ test('a batch row is stored once for each token', async () => {
     dead_lettered: 1,
     duplicates: 1,
     erased: 0,
-    first_received_at: '2026-11-20 12:00:00.000',
-    last_received_at: '2026-11-20 12:00:01.000'
+    first_received_at: toDateTime(ARRIVED_MS),
+    last_received_at: toDateTime(ARRIVED_MS + 1000)
   }
   for (let round = 0; round < 2; round++) {
     await insertBatch({ client: clickHouse.writeClient, table: 'batches', rows: [batch], token: batch.token })

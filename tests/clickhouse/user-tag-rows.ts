@@ -2,6 +2,10 @@ import { userTags } from '../../contract/index.ts'
 
 type Row = Record<string, unknown>
 
+const DAY_MS = 86_400_000
+/** When test rows arrived: all within one day, and within every retention, whenever the tests run. */
+export const ARRIVED_MS = (Math.floor(Date.now() / DAY_MS) - 1) * DAY_MS
+
 /** Rows of the table user_tags at rising offsets; the same offset is always the same row. */
 export function userTagRows (firstOffset: number, count: number, cookies = 50): Row[] {
   return Array.from({ length: count }, (_, index) => {
@@ -15,6 +19,6 @@ export function userTagRows (firstOffset: number, count: number, cookies = 50): 
       origin: `CAMPAIGN_${offset % 10}`,
       product_info: { product_id: offset, brand_id: `brand${offset % 7}`, category_id: 'shoes', price: offset }
     }, { tenant: 'default', eventId: `event-${offset}`, eventIdOrigin: 'SERVER' })
-    return userTags.toRow(record, { partition: 0, offset, receivedAtMs: Date.UTC(2026, 10, 20) + offset })
+    return userTags.toRow(record, { partition: 0, offset, receivedAtMs: ARRIVED_MS + offset })
   })
 }

@@ -1,10 +1,11 @@
 import { Registry } from 'prom-client'
 import { v7 } from 'uuid'
 import { insertBatch } from '../../clickhouse/index.ts'
-import { recordKey, streams } from '../../contract/index.ts'
+import { recordKey, streams, toDateTime } from '../../contract/index.ts'
 import {
   ErasureStore, Erasures, SubjectHasher, createErasureMetrics, personalTables
 } from '../../erasure/index.ts'
+import { ARRIVED_MS } from '../clickhouse/user-tag-rows.ts'
 import { RowStore } from './serve.ts'
 import type { ErasureJobOptions } from '../../erasure/index.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
@@ -74,7 +75,7 @@ export class Bench {
         value_base64: base64(`broken bytes of ${subject}`),
         reason: 'undecodable',
         detail: 'test',
-        received_at: '2026-11-20 00:00:00.000'
+        received_at: toDateTime(ARRIVED_MS)
       }],
       token: `dead-${offset}`
     })
