@@ -13,7 +13,7 @@ const CONNECTIONS = 32
 const BUSY = { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '200' }
 const VICTIMS: readonly ChildName[] = ['processors', 'clickhouse', 'serve']
 /** For a child to be started again and work, on a busy machine, with its back-off and a rebalance. */
-const RECOVERY_MS_MAX = 60_000
+const RECOVERY_MS_MAX = 180_000
 
 interface Ledger {
   partition: number

@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fileWithKeys } from '../access/access-server.ts'
-import { findChromium, launchChromium } from '../support/chromium.ts'
+import { BROWSER_MS_MAX, findChromium, launchChromium } from '../support/chromium.ts'
 import { newPlace, showLogOfFailures, startMillraceAt } from '../support/millrace.ts'
 import { findSchemathesis, runSchemathesis } from '../support/schemathesis.ts'
 import type { Millrace } from '../support/millrace.ts'
 
-const FUZZ_MS_MAX = 280_000
+const FUZZ_MS_MAX = 600_000
 /** Characters of a report that a failed test shows: it quotes requests, which may be large. */
 const LINE_LENGTH_SHOWN = 300
 
@@ -45,6 +45,7 @@ test.skipIf(chromium === undefined)('the pages show every operation, from this s
   const browser = await launchChromium(chromium as string)
   try {
     const page = await browser.newPage()
+    page.setDefaultTimeout(BROWSER_MS_MAX)
     const foreign: string[] = []
     const complaints: string[] = []
     page.on('request', (request) => { if (!/^(data:|blob:)/.test(request.url())) foreign.push(request.url()) })
@@ -53,7 +54,7 @@ test.skipIf(chromium === undefined)('the pages show every operation, from this s
     await page.locator('.opblock').first().waitFor()
     const { paths } = await (await fetch(`${url}/openapi.json`)).json() as { paths: Record<string, object> }
     const operations = Object.values(paths).flatMap((methods) => Object.keys(methods))
-    expect(await page.locator('.opblock').count()).toBe(operations.length)
+    await expect.poll(() => page.locator('.opblock').count()).toBe(operations.length)
     expect(foreign.filter((address) => !address.startsWith(`${url}/`))).toEqual([])
     expect(complaints).toEqual([])
   } finally {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { MillracePlace } from '../support/millrace.ts'
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts')
-const DONE_MS_MAX = 120_000
+const DONE_MS_MAX = 300_000
 
 export interface ReplayCommand {
   argv: string[]

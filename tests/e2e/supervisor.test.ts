@@ -9,9 +9,6 @@ import type { AddressInfo } from 'node:net'
 
 const EVENTS = 500
 const DAY = range('2022-03-22T00:00:00', '2022-03-23T00:00:00')
-/** What a role may take to drain, and some air. */
-const DRAIN_MS_MAX = 15_000
-const VISIBLE = { timeout: 20_000, interval: 100 }
 const EX_CONFIG = 78
 
 let running: Millrace | undefined
@@ -40,12 +37,11 @@ describeOnEachLog('millrace start', (kind) => {
     running = await startMillrace({ kind })
     await running.postAll(events(EVENTS))
     const pids = running.childPids
-    const began = performance.now()
+    // Past its drain time it would end with another code.
     expect(await running.shutDown('SIGINT')).toBe(0)
-    expect(performance.now() - began).toBeLessThan(DRAIN_MS_MAX)
     expect(pids.filter(isAlive)).toEqual([])
     running = await startMillraceAt(running.place)
-    await expect.poll(() => stored(running as Millrace), VISIBLE).toBe(EVENTS)
+    await expect.poll(() => stored(running as Millrace)).toBe(EVENTS)
     const [row] = await running.sql<{ rows: number }>('SELECT count() AS rows FROM user_tags')
     expect(row?.rows).toBe(EVENTS)
   })
@@ -56,9 +52,9 @@ describeOnEachLog('millrace start', (kind) => {
     const pids = running.childPids
     expect(pids.filter(isAlive)).toHaveLength(3)
     running.supervisor.kill('SIGKILL')
-    await expect.poll(() => pids.filter(isAlive), { timeout: DRAIN_MS_MAX, interval: 50 }).toEqual([])
+    await expect.poll(() => pids.filter(isAlive)).toEqual([])
     running = await startMillraceAt(running.place)
-    await expect.poll(() => stored(running as Millrace), VISIBLE).toBe(EVENTS)
+    await expect.poll(() => stored(running as Millrace)).toBe(EVENTS)
   })
 })
 
@@ -73,8 +69,9 @@ describe('millrace start that cannot', () => {
     for (const system of systems) {
       running = system
       expect(await system.exit()).toBe(1)
-      expect(system.lines.join('\n')).toContain(`127.0.0.1:${taken}`)
-      await expect.poll(() => system.childPids.filter(isAlive), { timeout: DRAIN_MS_MAX }).toEqual([])
+      // The last lines of a process may be read after its end is known.
+      await expect.poll(() => system.lines.join('\n')).toContain(`127.0.0.1:${taken}`)
+      await expect.poll(() => system.childPids.filter(isAlive)).toEqual([])
       rmSync(system.place.directory, { recursive: true, force: true })
     }
     await new Promise((resolve) => occupant.close(resolve))
@@ -84,7 +81,7 @@ describe('millrace start that cannot', () => {
     const place = await newPlace({ kind: 'embedded' })
     running = new Millrace(place, { LOG_LEVEL: 'loud', BATCH_ROWS_MAX: '0' })
     expect(await running.exit()).toBe(EX_CONFIG)
-    expect(running.lines.join('\n')).toMatch(/LOG_LEVEL[^]*BATCH_ROWS_MAX|BATCH_ROWS_MAX[^]*LOG_LEVEL/)
+    await expect.poll(() => running?.lines.join('\n')).toMatch(/LOG_LEVEL[^]*BATCH_ROWS_MAX|BATCH_ROWS_MAX[^]*LOG_LEVEL/)
     expect(running.childPids).toEqual([])
   })
 })

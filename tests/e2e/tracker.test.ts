@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { EMPTY_ACCESS_FILE, newKeyId, newSecret, withKey, withOrganisation } from '../../access/index.ts'
-import { findChromium, launchChromium } from '../support/chromium.ts'
+import { BROWSER_MS_MAX, findChromium, launchChromium } from '../support/chromium.ts'
 import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
 import { until } from '../support/until.ts'
 import type { AddressInfo } from 'node:net'
@@ -13,7 +13,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Millrace } from '../support/millrace.ts'
 
 /** From the page to the answer: the log, a batch of a second, ClickHouse; on a busy machine. */
-const COUNTED_MS_MAX = 30_000
+const COUNTED_MS_MAX = 120_000
 
 const executable = findChromium()
 let millrace: Millrace
@@ -27,6 +27,7 @@ showLogOfFailures(() => millrace)
 /** A page of a visitor of its own; what goes wrong in it is kept in `faults`. */
 async function newPage (): Promise<Page> {
   context = await browser.newContext()
+  context.setDefaultTimeout(BROWSER_MS_MAX)
   faults = []
   const page = await context.newPage()
   page.on('pageerror', (error) => { faults.push(String(error)) })
@@ -78,6 +79,7 @@ describe.skipIf(executable === undefined)('the tracker in Chromium', () => {
   test('page loads and single-page navigations arrive, and are counted, as those of one visitor', async () => {
     const before = await readVisits()
     const uniqueBefore = await readVisits('?unique=true')
+    const today = new Date().getUTCDate()
     const page = await newPage()
     await page.goto(`${site}/demo/`)
     await page.click('nav >> text=Shop')
@@ -86,10 +88,14 @@ describe.skipIf(executable === undefined)('the tracker in Chromium', () => {
     await page.click('[data-product=oats]')
     await page.goBack()
     await page.click('nav >> text=About')
+    // A script is run in the page that is there, or is about to go.
+    await page.waitForURL('**/demo/about')
     const visitor = await page.evaluate("localStorage.getItem('millrace-visitor')")
     await visitsGrow(before, { '': 1, shop: 1, 'shop?product=rye': 2, 'shop?product=oats': 1, about: 1 })
-    const unique = await readVisits('?unique=true')
-    expect(unique['shop?product=rye']).toBe((uniqueBefore['shop?product=rye'] ?? 0) + 1)
+    const unique = (await readVisits('?unique=true'))['shop?product=rye'] ?? 0
+    const visitors = unique - (uniqueBefore['shop?product=rye'] ?? 0)
+    // Whoever comes before and after midnight is counted on both days.
+    expect([1, new Date().getUTCDate() === today ? 1 : 2]).toContain(visitors)
     const [stored] = await millrace.sql<{ visits: number }>(
       `SELECT count() AS visits FROM visits WHERE identifier = '${String(visitor)}' AND tenant = 'demo'`
     )

@@ -5,6 +5,8 @@ import type { KeyedSystem, Tenant } from '../../support/keyed-system.ts'
 
 const T0 = Date.UTC(2024, 1, 29, 12)
 const DAY_MS = 86_400_000
+/** From the edge of a window that ends now: it moves on while a test runs. */
+const MARGIN_MS = 600_000
 const COMMON = { timestamp: T0, device_id: 'd', elapsed_time: 1.5 }
 const CLICK = { ...COMMON, type: 0, target: '/html/body/a', current_url: '/home' }
 const URL_CHANGE = { ...COMMON, type: 1, from: '/home', to: '/cart' }
@@ -208,7 +210,8 @@ export function describeInteractions (system: () => KeyedSystem): void {
     test('a report is of the last 7 days by default, has both ends in, and is empty where nothing is known', async () => {
       const tenant = system().newTenant()
       const now = Date.now()
-      const times = [now - 7 * DAY_MS - 60_000, now - 7 * DAY_MS + 60_000, now, now + DAY_MS, T0, T0 + 1000]
+      const start = now - 7 * DAY_MS
+      const times = [start - MARGIN_MS, start + MARGIN_MS, now, now + DAY_MS, T0, T0 + 1000]
       await tenant.accepts('/interactions/shop', times.map((timestamp) => ({ ...URL_CHANGE, timestamp })))
       await system().stored()
       const hits = async (query: string) => (await report(tenant, 'journey', `kind=url&${query}`))[0]?.hits ?? 0

@@ -3,9 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { LIMIT_PER_SECOND, LISTED_ORIGIN } from '../../support/keyed-system.ts'
 import { eventRefusals, expectProblem } from '../refusals.ts'
 import { until } from '../../support/until.ts'
+import type { HttpAnswer } from '../../support/http-client.ts'
 import type { KeyedSystem, Tenant } from '../../support/keyed-system.ts'
 
 const DAY_MS = 86_400_000
+/** From the edge of a window that ends now: it moves on while a test runs. */
+const MARGIN_MS = 600_000
+/** The key's window is a second. */
+const LIMIT_MS_MAX = 60_000
 
 type ShortVisit = [time: string | number, page?: string, visitor?: string]
 /** By page: timeframe and count. */
@@ -88,7 +93,7 @@ export function describeVisits (system: () => KeyedSystem): void {
       const tenant = system().newTenant()
       const now = Date.now()
       const first = now - days * DAY_MS
-      await post(tenant, [[first - 60_000], [first + 60_000], [now], [now + DAY_MS]])
+      await post(tenant, [[first - MARGIN_MS], [first + MARGIN_MS], [now], [now + DAY_MS]])
       await system().stored()
       for (const unique of ['', '&unique=true']) {
         const counts = (await countsOf(tenant, `aggregation=${aggregation}${unique}`))['/'] ?? []
@@ -160,10 +165,14 @@ export function describeVisits (system: () => KeyedSystem): void {
 
     test('beyond the rate of its key a request is answered 429 with when to come back, and nothing is stored', async () => {
       const tenant = system().special('limited')
-      const answers = await Promise.all(Array.from({ length: 5 * LIMIT_PER_SECOND }, () => tenant.post('/visits', VISIT)))
-      const refused = answers.filter(({ status }) => status === 429)
+      const answers: HttpAnswer[] = []
+      const refused = await until('so many come within a second that some are refused', LIMIT_MS_MAX, async () => {
+        const sent = Array.from({ length: 5 * LIMIT_PER_SECOND }, () => tenant.post('/visits', VISIT))
+        answers.push(...await Promise.all(sent))
+        const found = answers.filter(({ status }) => status === 429)
+        return found.length > 0 ? found : undefined
+      })
       const taken = answers.filter(({ status }) => status === 202)
-      expect(refused.length).toBeGreaterThan(0)
       expect(refused.length + taken.length).toBe(answers.length)
       for (const answer of refused) {
         expectProblem(answer, 429, 'rate_limited')
@@ -174,7 +183,7 @@ export function describeVisits (system: () => KeyedSystem): void {
           'x-ratelimit-reset': expect.stringMatching(/^\d+$/)
         })
       }
-      await until('the key has requests again', 10_000, async () => (await tenant.get('/visits')).status === 200 || undefined)
+      await until('the key has requests again', LIMIT_MS_MAX, async () => (await tenant.get('/visits')).status === 200 || undefined)
       await system().stored()
       expect(await system().millrace.sql("SELECT count() AS count FROM visits WHERE tenant = 'limited'")).toEqual([{ count: taken.length }])
     })
