@@ -9,7 +9,7 @@ import { READER, WRITER, startServerProcess } from '../support/clickhouse.ts'
 import type { EmbeddedServerOptions } from '../../clickhouse/index.ts'
 import type { ServerProcess } from '../support/clickhouse.ts'
 
-const SLOW = 'SELECT sum(sipHash64(number)) FROM numbers(100000000000)'
+const SLOW = 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)'
 
 let directory: string
 let server: ServerProcess
@@ -29,14 +29,6 @@ function send (query: string, init: RequestInit = {}, user = READER): Promise<Re
 }
 
 const code = (response: Response): string | null => response.headers.get('x-clickhouse-exception-code')
-
-async function until (condition: () => Promise<boolean>, withinMs: number): Promise<void> {
-  const deadline = Date.now() + withinMs
-  while (!await condition()) {
-    if (Date.now() > deadline) throw new Error(`Not within ${withinMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 async function running (): Promise<number> {
   const response = await send('SELECT count() FROM system.processes', {}, WRITER)
@@ -59,7 +51,7 @@ test('a data directory that another process has open is refused with a clear err
 })
 
 test('one more query than may wait is refused with code 202 and status 503, and the others are answered', async () => {
-  const responses = await Promise.all(Array.from({ length: 8 }, () => send('SELECT sleep(0.5)')))
+  const responses = await Promise.all(Array.from({ length: 8 }, () => send('SELECT sleep(1)')))
   const codes = await Promise.all(responses.map(async (response) => {
     await response.text()
     return `${response.status} ${code(response) ?? ''}`.trim()
@@ -70,10 +62,11 @@ test('one more query than may wait is refused with code 202 and status 503, and 
 test('a query whose client has gone is killed, and its place is free at once', async () => {
   const gone = new AbortController()
   const lost = send(SLOW, { signal: gone.signal }, WRITER).catch(() => 'gone')
-  await until(async () => await running() === 1, 5000)
+  await expect.poll(running).toBe(1)
   gone.abort()
   expect(await lost).toBe('gone')
-  await until(async () => await running() === 0, 2500)
+  // By itself it would run for many minutes.
+  await expect.poll(running).toBe(0)
 })
 
 test('a request whose client goes away while it waits never runs', async () => {
@@ -155,11 +148,11 @@ test('closing answers what runs, refuses what comes, and lets the directory be o
   const other = mkdtempSync(join(tmpdir(), 'millrace-close-'))
   const first = await startServerProcess({ directory: other })
   const headers = { 'X-ClickHouse-User': WRITER.name, 'X-ClickHouse-Key': WRITER.password }
-  const last = fetch(first.url, { method: 'POST', body: 'SELECT sleep(1)', headers })
-  await until(async () => {
+  const last = fetch(first.url, { method: 'POST', body: 'SELECT sleep(3)', headers })
+  await expect.poll(async () => {
     const response = await fetch(first.url, { method: 'POST', body: 'SELECT count() FROM system.processes', headers })
-    return await response.text() === '2\n'
-  }, 5000)
+    return await response.text()
+  }).toBe('2\n')
   const stopped = first.stop()
   expect(await (await last).text()).toBe('0\n')
   await stopped

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { classifyFault, createMigrationClient, createWriteClient, insertBatch, migrate } from '../../clickhouse/index.ts'
 import { startServerProcess, startTestClickHouse, testConfig } from '../support/clickhouse.ts'
-import { userTagRows } from './user-tag-rows.ts'
+import { toDateTime } from '../../contract/index.ts'
+import { ARRIVED_MS, userTagRows } from './user-tag-rows.ts'
 import type { ClickHouseClient } from '../../clickhouse/index.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
+
+const DAY_MS = 86_400_000
 
 let clickHouse: TestClickHouse
 beforeAll(async () => { clickHouse = await startTestClickHouse() })
@@ -66,7 +69,7 @@ test('a token sent four times at once is stored once', async () => {
 test('a batch whose arrivals span days and weeks is one batch: repeated, it is dropped as a whole', async () => {
   const database = await clickHouse.freshDatabase()
   const spread = userTagRows(0, 40).map((row, index) => ({
-    ...row, received_at: new Date(Date.UTC(2026, 10, 1 + index % 20)).toISOString().slice(0, 23).replace('T', ' ')
+    ...row, received_at: toDateTime(ARRIVED_MS - index % 20 * DAY_MS)
   }))
   for (let round = 0; round < 3; round++) {
     await insertBatch({ client: database.writeClient, table: 'user_tags', rows: spread, token: 'spread' })
@@ -139,21 +142,25 @@ test('an aborted insert, sent again with its token, is stored once', async () =>
   expect(await totals(client)).toMatchObject({ raw: 20_000, by_cookie: 20_000, by_minute: 20_000 })
 })
 
-/** A server with the tables, on a directory of its own, that is killed and started again at its port. */
+/** A server with the tables, on a directory of its own, that is killed and started again, with its client. */
 async function startKillable () {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-kill-'))
   let server = await startServerProcess({ directory })
   const config = testConfig(server.url)
-  const port = Number(new URL(server.url).port)
   const migrationClient = createMigrationClient(config)
   await migrate({ client: migrationClient, config, log: { info: () => undefined } })
   await migrationClient.close()
-  const client = createWriteClient(config)
+  let client = createWriteClient(config)
   return {
     database: config.database,
-    client,
+    client: () => client,
     kill: () => server.kill(),
-    start: async () => { server = await startServerProcess({ directory, port }) },
+    start: async () => {
+      await client.close()
+      // At a port that is free: somebody else may have its own by now.
+      server = await startServerProcess({ directory })
+      client = createWriteClient({ ...config, url: server.url })
+    },
     close: async () => {
       await client.close()
       await server.stop()
@@ -167,8 +174,8 @@ test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
   'a block whose token was noted before the server was killed, and its part was not, is stored when it comes again',
   async () => {
     const { database, client, kill, start, close } = await startKillable()
-    for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
-    const newest = await client.query({
+    for (const batch of [0, 1]) await insert({ writeClient: client() }, batch * 100, 100, `batch-${batch}`)
+    const newest = await client().query({
       query: `SELECT path FROM system.parts WHERE database = {database:String} AND table = 'user_tags_by_minute'
         ORDER BY max_block_number DESC LIMIT 1`,
       query_params: { database },
@@ -178,8 +185,8 @@ test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
     await kill()
     rmSync(part?.path as string, { recursive: true })
     await start()
-    for (const batch of [0, 1]) await insert({ writeClient: client }, batch * 100, 100, `batch-${batch}`)
-    expect(await totals(client)).toEqual(totalsOf(200))
+    for (const batch of [0, 1]) await insert({ writeClient: client() }, batch * 100, 100, `batch-${batch}`)
+    expect(await totals(client())).toEqual(totalsOf(200))
     await close()
   }
 )
@@ -194,7 +201,7 @@ test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
     for (let next = 0; next < batches; next += 3) {
       const group = [next, next + 1, next + 2]
       const send = (): Promise<Array<PromiseSettledResult<void>>> => Promise.allSettled(
-        group.map((batch) => insert({ writeClient: client }, batch * size, size, `batch-${batch}`))
+        group.map((batch) => insert({ writeClient: client() }, batch * size, size, `batch-${batch}`))
       )
       const sent = send()
       // Some time within the inserts, another one each time; whether it falls into one or not is the point.
@@ -207,6 +214,6 @@ test.skipIf(process.env['CLICKHOUSE_URL'] !== undefined)(
       expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled'])
     }
     expect(kills).toBe(batches / 3)
-    expect(await totals(client)).toEqual(totalsOf(batches * size))
+    expect(await totals(client())).toEqual(totalsOf(batches * size))
     await close()
-  }, 120_000)
+  }, 600_000)

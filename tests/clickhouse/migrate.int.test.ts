@@ -7,7 +7,8 @@ import type { ClickHouseClient, ClickHouseConfig, Migration } from '../../clickh
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
 const log = { info: () => undefined }
-const lockTiming = { heartbeatMs: 50, staleAfterMs: 1000, pollMs: 10 }
+/** No heartbeat of a runner that lives is so late. */
+const lockTiming = { heartbeatMs: 50, staleAfterMs: 30_000, pollMs: 10 }
 
 let clickHouse: TestClickHouse
 let client: ClickHouseClient
@@ -100,8 +101,11 @@ test('the lock of a runner that died is taken over once its heartbeat is stale, 
 })
 
 test('a runner that lives keeps its lock for longer than the stale time', async () => {
-  const slow = makeMigration(1, 'create_slow', 'SELECT sleep(1.5) FORMAT Null;' + create(1, 'a').source)
-  const run = (): Promise<number[]> => migrate({ client, config, log, migrations: [slow], lockTiming })
+  const pause = 'SELECT sleep(3) FORMAT Null;'
+  const slow = makeMigration(1, 'create_slow', pause + pause + create(1, 'a').source)
+  const timing = { ...lockTiming, staleAfterMs: 4_000 }
+  const options = { client, config, log, migrations: [slow], lockTiming: timing }
+  const run = (): Promise<number[]> => migrate(options)
   const runs = await Promise.all([run(), run()])
   expect(runs.flat()).toEqual([1])
 })

@@ -156,7 +156,7 @@ export function testGroups (scene: Scene): void {
     })
 
     test('after kill -9 of a member another takes over, and finds its last commit', async () => {
-      const log = await scene.open()
+      const log = await scene.openImpatient()
       const topic = await scene.topic(log, 1)
       await log.append(topic, [record('k', 'a'), record('k', 'b')])
       const child = scene.child({ do: 'consume', topic, group: 'group' })
@@ -170,7 +170,7 @@ export function testGroups (scene: Scene): void {
     })
 
     test('a member that was paused past its session cannot commit: the newer owner\'s commit stands', async () => {
-      const log = await scene.open()
+      const log = await scene.openImpatient()
       const topic = await scene.topic(log, 1)
       await log.append(topic, [record('k', 'a'), record('k', 'b'), record('k', 'c')])
       const child = scene.child({ do: 'consume', topic, group: 'group' })

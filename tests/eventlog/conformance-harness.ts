@@ -12,8 +12,13 @@ import type { ChildCommand, ChildMessage, CommitRequest } from './conformance-ch
 
 /** One log, seen from the outside. Made anew for each test, so it may be a fresh directory. */
 export interface EventLogHarness {
-  /** One more handle on the same log, as another process would open it. The suite closes it. */
+  /**
+   * One more handle on the same log, as another process would open it. The suite closes it. No session is
+   * lost because a machine stands still for some seconds.
+   */
   open: () => Promise<EventLog>
+  /** The same, but it soon takes over the partitions of a `child` that is not heard of. */
+  openImpatient: () => Promise<EventLog>
   /** `module` (absolute path) exports `openEventLog(config)`, which opens the same log in a child process. */
   child: { module: string, config: unknown }
   /** A record whose value is this long is refused with RecordTooLargeError. */

@@ -19,6 +19,7 @@ export interface Scene {
   readonly deadlineMs: number
   readonly tooLargeBytes: number
   open: () => Promise<EventLog>
+  openImpatient: () => Promise<EventLog>
   /** A topic that nothing has used. */
   topic: (log: EventLog, partitions: number) => Promise<string>
   join: (log: EventLog, group: string, topic: string) => Promise<Member>
@@ -31,14 +32,15 @@ export function describeEventLog (name: string, makeHarness: () => Promise<Event
     let harness: EventLogHarness
     let close: Array<() => Promise<unknown>>
 
+    const closing = (log: EventLog): EventLog => {
+      close.push(async () => await log.close())
+      return log
+    }
     const scene: Scene = {
       get deadlineMs () { return harness.deadlineMs },
       get tooLargeBytes () { return harness.tooLargeBytes },
-      open: async () => {
-        const log = await harness.open()
-        close.push(async () => await log.close())
-        return log
-      },
+      open: async () => closing(await harness.open()),
+      openImpatient: async () => closing(await harness.openImpatient()),
       topic: async (log, partitions) => {
         const topic = `conformance-${randomUUID()}`
         await log.createTopics([{ name: topic, partitions }])

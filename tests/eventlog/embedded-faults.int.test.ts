@@ -10,7 +10,9 @@ import { Child, Member, aborted, readAll, record, texts } from './conformance-ha
 import { until } from '../support/until.ts'
 import type { EmbeddedLogOptions, EventLog, PartitionSession } from '../../eventlog/index.ts'
 
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 60_000
+/** No machine stands still for so long. */
+const SESSION_MS = 60_000
 const DAY_MS = 24 * 3_600_000
 
 let directory: string
@@ -27,7 +29,7 @@ afterEach(async () => {
 })
 
 function open (options: Partial<EmbeddedLogOptions> = {}): EventLog {
-  const log = openEmbeddedLog({ directory, heartbeatMs: 50, ...options })
+  const log = openEmbeddedLog({ directory, heartbeatMs: 50, sessionTimeoutMs: SESSION_MS, ...options })
   close.push(async () => await log.close())
   return log
 }
@@ -186,7 +188,8 @@ test('a topic that nobody created is an error of its own', async () => {
 })
 
 test('a clean stop hands the partitions over without waiting for the session timeout', async () => {
-  const [log, other] = [open({ sessionTimeoutMs: 60_000 }), open({ sessionTimeoutMs: 60_000 })]
+  const patient = { sessionTimeoutMs: 10 * DEADLINE_MS }
+  const [log, other] = [open(patient), open(patient)]
   const topic = await newTopic(log)
   const first = await Member.join(log, 'group', topic)
   await first.session(0, DEADLINE_MS)

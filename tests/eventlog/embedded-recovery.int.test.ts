@@ -17,7 +17,7 @@ import { Member, readAll, record, texts } from './conformance-harness.ts'
 import type { Append, AppendRequest, AppendThreadData } from '../../eventlog/embedded/append-message.ts'
 import type { EmbeddedLogOptions, EventLog } from '../../eventlog/index.ts'
 
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 60_000
 const DAY_MS = 24 * 3_600_000
 
 let directory: string
@@ -34,7 +34,7 @@ afterEach(async () => {
 })
 
 function open (options: Partial<EmbeddedLogOptions> = {}): EventLog {
-  const log = openEmbeddedLog({ directory, heartbeatMs: 50, ...options })
+  const log = openEmbeddedLog({ directory, heartbeatMs: 50, sessionTimeoutMs: DEADLINE_MS, ...options })
   close.push(async () => await log.close())
   return log
 }

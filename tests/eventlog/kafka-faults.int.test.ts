@@ -12,9 +12,11 @@ import type { Consumer, EventLog, KafkaSettings, RecordLocation } from '../../ev
 import type { KafkaBroker } from '../support/kafka-broker.ts'
 
 const TOPIC = 'events'
-const DEADLINE_MS = 40_000
+const DEADLINE_MS = 120_000
 const SESSION_TIMEOUT_MS = 6000
 const APPEND_MS_MAX = 2000
+/** The bounds of all calls are two seconds at most; a busy machine may add to them. */
+const REFUSED_MS_MAX = 3 * APPEND_MS_MAX
 
 describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', () => {
   let directory: string
@@ -116,9 +118,10 @@ describe.skipIf(inject('kafkaBrokers') === '')('Kafka event log under faults', (
       expect(session.commit({ offset: 1, metadata: '' })).rejects.toMatchObject(unavailable),
       expect(session.read({ ...read, offset: 7 })).rejects.toMatchObject(unavailable)
     ])
-    expect(performance.now() - begin).toBeLessThan(APPEND_MS_MAX + 500)
+    expect(performance.now() - begin).toBeLessThan(REFUSED_MS_MAX)
+    const again = performance.now()
     await expect(log.append(TOPIC, [record('k', 'v')])).rejects.toMatchObject(unavailable)
-    expect(performance.now() - begin).toBeLessThan(2 * APPEND_MS_MAX + 1000)
+    expect(performance.now() - again).toBeLessThan(REFUSED_MS_MAX)
     await member.stop()
   })
 
