@@ -164,7 +164,7 @@ test('of two processes that retry one letter at once the one that comes second i
   })
   late.hold(true)
   const second = other.post(`/dead-letters/${id}/retry`, { ...TAG, cookie: 'bertha' })
-  await until('the other one has begun', 10_000, () => late.begun() === 1 ? true : undefined)
+  await expect.poll(late.begun).toBe(1)
   const first = await post(`/dead-letters/${id}/retry`)
   late.hold(false)
   expect(first).toMatchObject({ status: 200, body: { state: 'retried', retried: { offset: 0 } } })
