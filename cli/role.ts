@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Static, TObject, TProperties } from 'typebox'
+import type { CheckedSettings } from './settings.ts'
 
 /** One thing that a process can be: `millrace <name>`. */
-export interface Role<P extends TProperties = TProperties> {
+export interface Role<P extends TProperties = TProperties> extends CheckedSettings<P> {
   name: string
   description: string
-  settings: P
   /** Connects, builds, listens. Rejects where it cannot; what was opened until then is closed. */
   start: (env: Readonly<Static<TObject<P>>>, context: RoleContext) => Promise<RunningRole>
 }

@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { createLog } from './log.ts'
-import { loadSettings } from './settings.ts'
+import { loadCheckedSettings } from './settings.ts'
 import type { ProcessEnv } from './settings.ts'
 import type { Role } from './role.ts'
 
@@ -12,7 +12,7 @@ export type RoleMessage = { ready: { url?: string } }
  * where the settings are wrong or the role cannot start.
  */
 export async function runRole (role: Role, env: NodeJS.ProcessEnv): Promise<void> {
-  const settings = loadSettings(role.settings, env) as ProcessEnv & Record<string, unknown>
+  const settings = await loadCheckedSettings(role, env) as ProcessEnv & Record<string, unknown>
   const log = createLog(role.name, settings)
   const running = await role.start(settings, { log, processEnv: env })
   const message: RoleMessage = { ready: running.url === undefined ? {} : { url: running.url } }

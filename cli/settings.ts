@@ -34,27 +34,81 @@ export class SettingsError extends Error {
   }
 }
 
-interface SettingFault {
-  instancePath: string
-  message?: string
-  params: object
+/**
+ * What settings must be to each other, or to what they name. `faultOf` gets settings that are right each by
+ * itself; it may read files that they name, and opens and changes nothing.
+ */
+export interface SettingsCheck<Env> {
+  /** Those it compares: where one of them is wrong by itself, there is nothing to say yet. */
+  settings: ReadonlyArray<keyof Env & string>
+  /** What is wrong, with the names of the variables; undefined: nothing. */
+  faultOf: (env: Readonly<Env>) => string | undefined | Promise<string | undefined>
 }
 
-/** The validated, frozen settings of a role. Throws SettingsError with all faults at once. */
+/** Settings, and what they must be to each other. */
+export interface CheckedSettings<P extends TProperties> {
+  settings: P
+  checks?: ReadonlyArray<SettingsCheck<Static<TObject<P>>>>
+}
+
+interface SettingFault {
+  name: string
+  text: string
+}
+
+interface Validated<P extends TProperties> {
+  loaded: Readonly<Static<TObject<P>>> | undefined
+  faults: SettingFault[]
+}
+
+interface SchemaFault {
+  instancePath: string
+  message?: string
+  params: { allowedValues?: unknown, missingProperty?: string }
+}
+
+/** The validated, frozen settings. Throws SettingsError with the faults of all of them, each by itself. */
 export function loadSettings<P extends TProperties> (
   settings: P, env: NodeJS.ProcessEnv
 ): Readonly<Static<TObject<P>>> {
+  const { loaded, faults } = validate(settings, env)
+  if (loaded === undefined) throw new SettingsError(faults.map(({ text }) => text))
+  return loaded
+}
+
+/** The same, with the faults that they have together: all that an operator has to mend is said at once. */
+export async function loadCheckedSettings<P extends TProperties> (
+  { settings, checks = [] }: CheckedSettings<P>, env: NodeJS.ProcessEnv
+): Promise<Readonly<Static<TObject<P>>>> {
+  const { loaded, faults: alone } = validate(settings, env)
+  const wrong = new Set(alone.map(({ name }) => name))
+  const right = Object.fromEntries(Object.entries(env).filter(([name]) => !wrong.has(name)))
+  // Where something is wrong already, defaults stand in for it, and no check looks at them.
+  const sound = loaded ?? validate(settings, right).loaded
+  const possible = checks.filter((check) => !check.settings.some((name) => wrong.has(name)))
+  const together = sound === undefined ? [] : await Promise.all(possible.map(({ faultOf }) => faultOf(sound)))
+  const faults = [...alone.map(({ text }) => text), ...together.filter((fault) => fault !== undefined)]
+  if (loaded === undefined || faults.length > 0) throw new SettingsError(faults)
+  return loaded
+}
+
+/** The settings, frozen, or what is wrong with them. */
+function validate<P extends TProperties> (settings: P, env: NodeJS.ProcessEnv): Validated<P> {
   const schema = Type.Object(settings)
   try {
-    return Object.freeze(envSchema({ schema, data: env, env: false }) as Static<TObject<P>>)
+    const loaded = envSchema({ schema, data: env, env: false }) as Static<TObject<P>>
+    return { loaded: Object.freeze(loaded), faults: [] }
   } catch (error) {
-    const { errors } = error as { errors?: readonly SettingFault[] }
+    const { errors } = error as { errors?: readonly SchemaFault[] }
     if (errors === undefined) throw error
-    throw new SettingsError(errors.map(({ instancePath, message, params }) => {
-      const allowed = 'allowedValues' in params ? ` (${String(params.allowedValues)})` : ''
-      return `${instancePath.slice(1)} ${message ?? 'is invalid'}${allowed}`.trim()
-    }))
+    return { loaded: undefined, faults: errors.map(toSettingFault) }
   }
+}
+
+function toSettingFault ({ instancePath, message, params }: SchemaFault): SettingFault {
+  const variable = instancePath.slice(1)
+  const allowed = params.allowedValues === undefined ? '' : ` (${String(params.allowedValues)})`
+  return { name: params.missingProperty ?? variable, text: `${variable} ${message ?? 'is invalid'}${allowed}`.trim() }
 }
 
 /** One line for each environment variable of a role, for its `--help`. */

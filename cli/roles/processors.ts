@@ -10,6 +10,7 @@ import { openSubjectHasher, openTombstones, tombstonesKeptMs } from '../erasure-
 import { eventLogSettings } from '../../eventlog/index.ts'
 import { httpConfig, httpSettings } from '../../http/index.ts'
 import { listen } from '../listen.ts'
+import { kafkaCredentialsCheck } from '../settings-checks.ts'
 import { processSettings } from '../settings.ts'
 import { streams } from '../../contract/index.ts'
 
@@ -24,6 +25,7 @@ export const processorsRole = defineRole({
     ...processorSettings,
     ...erasureSettings
   },
+  checks: [kafkaCredentialsCheck],
   start: (env, { log }) => opening(async (closers) => {
     const registry = new Registry()
     const context = { log, closers, registry }

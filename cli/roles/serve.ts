@@ -5,6 +5,7 @@ import { openAccessPart } from '../access-part.ts'
 import { httpSettings } from '../../http/index.ts'
 import { ingestPartSettings, openIngestPart, openQueryPart, queryPartSettings } from '../parts.ts'
 import { processSettings } from '../settings.ts'
+import { accessCheck, kafkaCredentialsCheck, questionSecondsCheck } from '../settings-checks.ts'
 import { startHttpRole } from '../http-role.ts'
 import { trackerRoutes } from '../../tracker/index.ts'
 import type { Static, TObject } from 'typebox'
@@ -30,6 +31,7 @@ export const serveRole = defineRole({
   name: 'serve',
   description: 'Serve ingest and query-api on one port',
   settings: serveSettings,
+  checks: [accessCheck, kafkaCredentialsCheck, questionSecondsCheck],
   start: (env, role) => startHttpRole(env, role, (context) => openServePart(env, context))
 })
 

@@ -1,15 +1,16 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { Supervisor } from '../supervisor.ts'
 import { clickHouseRole } from './clickhouse.ts'
-import { defineRole, opening } from '../role.ts'
-import { openGate } from '../access-part.ts'
+import { accessCheck, kafkaCredentialsCheck, questionSecondsCheck } from '../settings-checks.ts'
+import { defineRole } from '../role.ts'
 import { migrateRole } from './migrate.ts'
 import { processorsRole } from './processors.ts'
 import { serveRole } from './serve.ts'
+import type { Static, TObject } from 'typebox'
 import type { ChildSpec } from '../supervisor.ts'
+import type { SettingsCheck } from '../settings.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
@@ -18,30 +19,46 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
  */
 const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning']
 
+const startSettings = {
+  ...clickHouseRole.settings,
+  ...migrateRole.settings,
+  ...processorsRole.settings,
+  ...serveRole.settings,
+  CLICKHOUSE_URL: Type.Optional(Type.String({
+    description: 'ClickHouse HTTP interface; without it an embedded ClickHouse is started.'
+  })),
+  CLICKHOUSE_PORT: Type.Integer({
+    default: 8123,
+    minimum: 1,
+    maximum: 65_535,
+    description: 'Port of the embedded server: the one that ClickHouse tools expect. The role clickhouse alone takes a free one for 0.'
+  }),
+  PROCESSORS_PORT: Type.Integer({
+    default: 8081,
+    minimum: 1,
+    maximum: 65_535,
+    description: 'Port of the health and metrics of the processors.'
+  })
+}
+
+/** Three processes listen; a child finds out only after the others have started. */
+const portsCheck: SettingsCheck<Static<TObject<typeof startSettings>>> = {
+  settings: ['HTTP_PORT', 'PROCESSORS_PORT', 'CLICKHOUSE_PORT', 'CLICKHOUSE_URL'],
+  faultOf: ({ HTTP_PORT, PROCESSORS_PORT, CLICKHOUSE_PORT, CLICKHOUSE_URL }) => {
+    const ports = Object.entries({
+      HTTP_PORT, PROCESSORS_PORT, ...(CLICKHOUSE_URL === undefined ? { CLICKHOUSE_PORT } : {})
+    })
+    if (new Set(ports.map(([, port]) => port)).size === ports.length) return undefined
+    return `${ports.map((each) => each.join('=')).join(', ')} must be different ports`
+  }
+}
+
 export const startRole = defineRole({
   name: 'start',
   description: 'Run everything on this machine, on one port',
-  settings: {
-    ...clickHouseRole.settings,
-    ...migrateRole.settings,
-    ...processorsRole.settings,
-    ...serveRole.settings,
-    CLICKHOUSE_URL: Type.Optional(Type.String({
-      description: 'ClickHouse HTTP interface; without it an embedded ClickHouse is started.'
-    })),
-    PROCESSORS_PORT: Type.Integer({
-      default: 8081,
-      minimum: 1,
-      maximum: 65_535,
-      description: 'Port of the health and metrics of the processors.'
-    })
-  },
+  settings: startSettings,
+  checks: [accessCheck, kafkaCredentialsCheck, questionSecondsCheck, portsCheck],
   start: async (env, { log, processEnv }) => {
-    // Said before anything is started: the listener itself comes last.
-    await opening(async (closers) => {
-      await openGate(env, { log, closers, registry: new Registry() })
-      await closers.closeAll()
-    })
     const clickHouseUrl = env.CLICKHOUSE_URL ?? `http://127.0.0.1:${env.CLICKHOUSE_PORT}`
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
     // Node keeps the compiled modules: each child starts in about half the time.

@@ -80,6 +80,7 @@ async function start (
     CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickHouse}`,
     // Faults are over in seconds: so is the wait for whoever does not answer.
     CLICKHOUSE_REQUEST_TIMEOUT_MS: '4000',
+    QUERY_SECONDS_MAX: '3',
     RETRY_MS_MAX: '1000',
     BATCH_AGE_MS_MAX: '300',
     INGEST_BUDGET_MS: '500',
