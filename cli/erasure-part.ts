@@ -112,12 +112,16 @@ export function openVisibility (env: ErasureEnv, read: ClickHouseClient, registr
 
 /** How far the group has stored each stream. */
 function deliveryProgress (eventLog: EventLog, group: string): DeliveryProgress {
-  const topicOf = new Map(streams.map(({ name, topic }) => [name, topic]))
-  const offsets = (stream: string) => eventLog.offsets(topicOf.get(stream) as string)
+  const topicOf = (stream: string): string => {
+    const topic = streams.find(({ name }) => name === stream)?.topic
+    if (topic === undefined) throw new TypeError(`There is no stream ${stream}: the job asks for none that it has no tables of`)
+    return topic
+  }
+  const offsets = (stream: string) => eventLog.offsets(topicOf(stream))
   return {
     ends: async (stream) => new Map((await offsets(stream)).map(({ partition, end }) => [partition, end])),
     stored: async (stream) => {
-      const committed = await eventLog.committedOffsets(group, topicOf.get(stream) as string)
+      const committed = await eventLog.committedOffsets(group, topicOf(stream))
       const begins = (await offsets(stream)).map(({ partition, begin }) => [partition, begin] as const)
       return new Map([...begins, ...committed.map(({ partition, offset }) => [partition, offset] as const)])
     }

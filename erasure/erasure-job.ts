@@ -5,8 +5,12 @@
  * waiting → (the processors have passed the cut-off) → collecting: the rows' positions are written down,
  * masked by one mutation for each table, counted to be gone → masked: reads need not hide them any more → the
  * parts are written anew without them, and counted again → removed.
+ *
+ * An erasure that fails does not hold up the others: what fails together is tried again by halves, until what
+ * fails is alone. It is set aside until the next look for work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RowsLeftError, UnknownStreamError } from './errors.ts'
 import { withErasureLock } from './erasure-lock.ts'
 import { ErasureSteps } from './erasure-steps.ts'
 import { EFFECTIVE_AFTER_MS, LEASE_MS } from './tombstone.ts'
@@ -42,6 +46,8 @@ export interface ErasureJobOptions {
 
 /** Erasures of one batch, which share its mutations. */
 export const BATCH_ERASURES_MAX = 500
+/** Failures of one look for work after which no more halves are tried; 10 find one of a whole batch. */
+const HALVED_FAILURES_MAX = 50
 const POLL_MS = 5_000
 const PROGRESS_POLL_MS = 200
 
@@ -54,14 +60,16 @@ export interface ErasureJob {
 
 /** Looks for work until it is stopped. A fault is logged, and what failed is tried again. */
 export function startErasureJob (options: ErasureJobOptions): ErasureJob {
-  const { log, pollMs = POLL_MS } = options
+  const { log, metrics, pollMs = POLL_MS } = options
   const stopping = new AbortController()
   let wake = Promise.withResolvers<void>()
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const woken = wake.promise
       await carryOut(options, stopping.signal).catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.warn({ err: error }, 'erasure failed, it will be tried again')
+        if (stopping.signal.aborted) return
+        metrics.failed()
+        log.warn({ err: error }, 'erasure failed, it will be tried again')
       })
       const idle = new AbortController()
       const signal = AbortSignal.any([idle.signal, stopping.signal])
@@ -82,54 +90,115 @@ export function startErasureJob (options: ErasureJobOptions): ErasureJob {
   }
 }
 
-/** Carries out every open erasure. */
+/** Carries out every open erasure, but for those that fail. */
 export async function carryOut (options: ErasureJobOptions, signal: AbortSignal): Promise<void> {
   const { client, config, store, metrics, lockTiming } = options
   metrics.observe(await store.open())
   if (metrics.open.length === 0) return
   await withErasureLock({ client, config, timing: lockTiming, signal }, async (assertHeld) => {
-    const check = async (): Promise<void> => {
-      signal.throwIfAborted()
-      await assertHeld()
-    }
     const steps = new ErasureSteps({ ...options, cluster: config.cluster, signal })
-    const run = new Run(options, steps, check, signal)
+    const run = new Run(options, { steps, assertHeld, signal })
     while (true) {
       const open = await store.open()
       metrics.observe(open)
-      if (open.length === 0) return
-      await check()
-      await run.next(open)
+      if (!await run.next(open)) return
     }
   })
+}
+
+interface RunOptions {
+  steps: ErasureSteps
+  /** Throws where another process has taken the lock over. */
+  assertHeld: () => Promise<void>
+  signal: AbortSignal
 }
 
 class Run {
   readonly #options: ErasureJobOptions
   readonly #steps: ErasureSteps
-  readonly #check: () => Promise<void>
+  readonly #assertHeld: () => Promise<void>
   readonly #signal: AbortSignal
+  readonly #known: ReadonlySet<string>
+  /** Ids of erasures that failed. */
+  readonly #aside = new Set<string>()
+  #failures = 0
+  #isHeld = true
 
-  constructor (
-    options: ErasureJobOptions, steps: ErasureSteps, check: () => Promise<void>, signal: AbortSignal
-  ) {
+  constructor (options: ErasureJobOptions, { steps, assertHeld, signal }: RunOptions) {
     this.#options = options
     this.#steps = steps
-    this.#check = check
+    this.#assertHeld = assertHeld
     this.#signal = signal
+    this.#known = new Set(options.tables.flatMap(({ streams }) => streams))
   }
 
-  /** First what was begun, then what is new: so that no batch waits behind later ones for ever. */
-  async next (open: readonly Tombstone[]): Promise<void> {
-    const masked = open.filter(({ state }) => state === 'masked')
-    if (masked.length > 0) return await this.#remove(masked)
-    const batch = open.find(({ state }) => state === 'collecting')?.batch
-    if (batch !== undefined) return await this.#mask(open.filter((erasure) => erasure.batch === batch), batch)
-    const waiting = open.slice(0, BATCH_ERASURES_MAX)
-    await this.#passed(waiting)
+  /**
+   * One step of some of them; false where there is nothing left to do. First what was begun, then what is
+   * new: so that no batch waits behind later ones for ever.
+   */
+  async next (open: readonly Tombstone[]): Promise<boolean> {
+    const able = open.filter((erasure) => this.#isAble(erasure))
+    if (able.length === 0) return false
+    await this.#check()
+    const masked = able.filter(({ state }) => state === 'masked')
+    const batch = able.find(({ state }) => state === 'collecting')?.batch
+    if (masked.length > 0) await this.#byHalves(masked, (some) => this.#remove(some))
+    else if (batch !== undefined) {
+      const begun = able.filter((erasure) => erasure.batch === batch)
+      await this.#byHalves(begun, (some) => this.#mask(some, batch))
+    } else await this.#byHalves(able.slice(0, BATCH_ERASURES_MAX), (some) => this.#begin(some))
+    return true
+  }
+
+  /** Not those that failed before, nor those of a stream that only a newer release can know. */
+  #isAble (erasure: Tombstone): boolean {
+    if (this.#aside.has(erasure.id)) return false
+    const unknown = erasure.streams.find((stream) => !this.#known.has(stream))
+    if (unknown === undefined) return true
+    this.#setAside([erasure], new UnknownStreamError(`This release has no stream ${unknown}`))
+    return false
+  }
+
+  /** Does a step for all, or where that fails for each half: what fails alone is set aside. */
+  async #byHalves (
+    erasures: readonly Tombstone[], step: (some: readonly Tombstone[]) => Promise<void>
+  ): Promise<void> {
+    try {
+      await step(erasures)
+    } catch (error) {
+      this.#failures += 1
+      if (this.#signal.aborted || !this.#isHeld) throw error
+      const isLast = erasures.length === 1 || this.#failures > HALVED_FAILURES_MAX
+      if (isLast) return this.#setAside(erasures, error)
+      const half = Math.ceil(erasures.length / 2)
+      await this.#byHalves(erasures.slice(0, half), step)
+      await this.#byHalves(erasures.slice(half), step)
+    }
+  }
+
+  #setAside (erasures: readonly Tombstone[], error: unknown): void {
+    const { log, metrics } = this.#options
+    const ids = erasures.map(({ id }) => id)
+    for (const id of ids) this.#aside.add(id)
+    metrics.failed()
+    log.warn({ err: error, erasures: ids }, 'erasure failed, it will be tried again; the others go on')
+  }
+
+  async #check (): Promise<void> {
+    this.#signal.throwIfAborted()
+    try {
+      await this.#assertHeld()
+    } catch (error) {
+      this.#isHeld = false
+      throw error
+    }
+  }
+
+  async #begin (erasures: readonly Tombstone[]): Promise<void> {
+    await this.#passed(erasures)
     const fresh = await this.#options.store.newestBatch() + 1
     await this.#check()
-    await this.#options.store.advance(waiting, fresh, 'collecting')
+    await this.#options.store.advance(erasures, fresh, 'collecting')
   }
 
   /**
@@ -190,7 +259,7 @@ class Run {
     const tables = await this.#tablesOf(erasures)
     const batches = [...new Set(erasures.map(({ batch }) => batch))]
     // In tables without rows of theirs too: a replay that was killed may have masked some and no more.
-    for (const table of tables) await this.#steps.removeMasked(table, this.#check)
+    for (const table of tables) await this.#steps.removeMasked(table, () => this.#check())
     await this.#assertNone(tables, erasures, 'held')
     const removedAtMs = await this.#steps.now()
     const written = await store.tablesOf(erasures.map(({ id }) => id))
@@ -223,11 +292,4 @@ class Run {
       if (left > 0) throw new RowsLeftError(`${table.name} has ${left} rows left (${which})`)
     }
   }
-}
-
-/** Rows of an erased subject are still in a table after a step that was to take them away. */
-export class RowsLeftError extends Error {
-  readonly code = 'erasure_rows_left'
-  readonly retryable = true
-  override readonly name = 'RowsLeftError'
 }

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MillraceError, recordKey, streams as allStreams } from '../contract/index.ts'
+import { MillraceError, recordKey } from '../contract/index.ts'
+import { STREAM_NAMES, checkErasureRequest } from './erasure-request.ts'
 import { LEASE_MS } from './tombstone.ts'
 import { toReceipt } from './receipt.ts'
 import type { ErasedTable, ErasureStore } from './erasure-store.ts'
 import type { Receipt } from './receipt.ts'
 import type { SubjectHasher } from './subject-hash.ts'
 import type { Tombstone } from './tombstone.ts'
-
-const STREAM_NAMES = allStreams.map(({ name }) => name)
 
 /** Erasures of one tenant that reads may have to hide at once: each makes their queries longer. */
 export const HIDING_MAX = 500
@@ -45,11 +44,13 @@ export class Erasures {
 
   /**
    * Erases what the streams have accepted of a subject until now. Resolves when every read that begins later
-   * hides it. Throws MillraceError `erasure_not_configured`, `overloaded` (nothing was erased), and
-   * `storage_unavailable`: the erasure may or may not have been stored, asking again is harmless.
+   * hides it. Throws MillraceError for a subject or stream that there cannot be, `erasure_not_configured`,
+   * `overloaded` (nothing was erased), and `storage_unavailable`: the erasure may or may not have been
+   * stored, asking again is harmless.
    */
   async create ({ tenant, subject, streams = STREAM_NAMES }: ErasureRequest): Promise<Receipt> {
     const { store, hasher, now, newId, onCreated } = this.#options
+    checkErasureRequest({ subject, streams })
     if (hasher === undefined) throw new MillraceError('erasure_not_configured', 'There is no ERASURE_KEY')
     const cutoffMs = now()
     if (await answered(store.hidingCount(tenant)) >= HIDING_MAX) {

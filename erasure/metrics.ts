@@ -1,4 +1,4 @@
-import { Gauge } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 import type { Tombstone } from './tombstone.ts'
 import type { TombstoneLease } from './tombstone-lease.ts'
@@ -7,11 +7,20 @@ export interface ErasureMetrics {
   /** The erasures that are not complete, as they were seen last. */
   open: readonly Tombstone[]
   observe: (open: readonly Tombstone[]) => void
+  /** An attempt failed. */
+  failed: () => void
 }
 
-/** Gauges of what is still to be erased. */
+/** What is still to be erased, and how often that failed. */
 export function createErasureMetrics (registry: Registry, now: () => number): ErasureMetrics {
-  const metrics: ErasureMetrics = { open: [], observe: (open) => { metrics.open = open } }
+  const failures = new Counter({
+    name: 'millrace_erasure_failures_total',
+    help: 'Attempts to carry an erasure out that failed; each is tried again.',
+    registers: [registry]
+  })
+  const metrics: ErasureMetrics = {
+    open: [], observe: (open) => { metrics.open = open }, failed: () => failures.inc()
+  }
   const pending = new Gauge({
     name: 'millrace_erasures_pending',
     help: 'Erasures whose rows are not all removed from disk, by how far they have come.',

@@ -1,4 +1,4 @@
-import { TEXT_LENGTH_MAX, streams as allStreams } from '../../contract/index.ts'
+import { ERASURE_BODY } from '../erasure-request.ts'
 import {
   DELETE_USER_OPERATION, ERASE_OPERATION, LIST_ERASURES_OPERATION, SHOW_ERASURE_OPERATION
 } from '../operations.ts'
@@ -13,21 +13,6 @@ const PAGE_STANDARD = 50
 const PAGE_MAX = 200
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-const BODY = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['subject'],
-  properties: {
-    subject: { type: 'string', minLength: 1, maxLength: TEXT_LENGTH_MAX, format: 'storable-text' },
-    streams: {
-      type: 'array',
-      minItems: 1,
-      uniqueItems: true,
-      items: { type: 'string', enum: allStreams.map(({ name }) => name) }
-    }
-  }
-}
-
 /**
  * `POST /erasures { subject, streams? }` and `DELETE /user/{user_id}` (every stream) erase what was accepted
  * of a subject until now: 202 with the receipt so far and its `Location`, from when on no read shows it. `GET
@@ -39,7 +24,7 @@ export function registerErasures (server: FastifyInstance, { erasures }: { erasu
     return reply.code(202).header('Location', `/erasures/${receipt.id}`).send(receipt)
   }
   server.post<{ Body: { subject: string, streams?: string[] } }>('/erasures', {
-    config: { access, operation: ERASE_OPERATION }, bodyLimit: BODY_BYTES_MAX, schema: { body: BODY }
+    config: { access, operation: ERASE_OPERATION }, bodyLimit: BODY_BYTES_MAX, schema: { body: ERASURE_BODY }
   }, async (request, reply) => {
     return accepted(reply, await erasures.create({ tenant: tenantOf(request), ...request.body }))
   })
