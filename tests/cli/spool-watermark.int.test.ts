@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 import type { LogWatermark } from '../../cli/log-watermark.ts'
 
 const TOPIC = 'user_tags'
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 60_000
 
 class StoredLog extends MoodyLog {
   async offsets () { return [{ partition: 0, begin: 0, end: this.stored.length }] }

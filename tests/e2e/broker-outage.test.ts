@@ -26,7 +26,7 @@ describe.skipIf(inject('kafkaBrokers') === '')('the brokers are away for a while
     directory = mkdtempSync(join(tmpdir(), 'millrace-outage-'))
     broker = await startBroker({ directory })
     millrace = await startMillrace({
-      kind: 'kafka', brokers: broker.bootstrap, env: { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '200' }
+      kind: 'kafka', brokers: broker.bootstrap, env: { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '2000' }
     })
     log = new PlaceLog(millrace.place)
     sender = new EventSender({ millrace, connections: CONNECTIONS })

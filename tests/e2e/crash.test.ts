@@ -10,7 +10,7 @@ import type { ChildName, Millrace } from '../support/millrace.ts'
 const ROUNDS = 2
 const CONNECTIONS = 32
 /** Batches so small that something is always half done when a process is killed. */
-const BUSY = { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '200' }
+const BUSY = { BATCH_AGE_MS_MAX: '50', INGEST_BUDGET_MS: '2000' }
 const VICTIMS: readonly ChildName[] = ['processors', 'clickhouse', 'serve']
 /** For a child to be started again and work, on a busy machine, with its back-off and a rebalance. */
 const RECOVERY_MS_MAX = 180_000

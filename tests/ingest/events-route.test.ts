@@ -109,7 +109,7 @@ test('exactly the valid events of any batch are appended, in order, and exactly 
     const stored = (await ingest.storedIn(pageViews)).slice(before)
     expect(stored.map((record) => record.user_id)).toEqual(valid)
   }), { numRuns: 100 })
-}, 30_000)
+}, 600_000)
 
 describe('a batch without an acceptable event', () => {
   test('is a problem with the code of the first one, that lists them all', async () => {

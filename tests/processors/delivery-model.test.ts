@@ -12,7 +12,7 @@ import type { DeliveryModel } from './delivery-commands.ts'
 import type { Omission } from './delivery-system.ts'
 import type { UserTagRecords } from './user-tag-records.ts'
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 600_000 }
 let records: UserTagRecords
 beforeAll(async () => { records = await createUserTagRecords() })
 

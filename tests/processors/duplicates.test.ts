@@ -203,7 +203,7 @@ function storedByTheRule (arrivals: readonly Arrival[]): number[] {
 }
 
 test('however batches are cut, owners change, clocks differ and memory is short, the rule alone decides', {
-  timeout: 60_000
+  timeout: 600_000
 }, async () => {
   // Clocks that mostly go on, stand apart by parts of the window, and now and then are days off.
   const offMs = fc.oneof(

@@ -117,7 +117,7 @@ test('a record whose time no table can hold is dead-lettered, not clamped', asyn
 })
 
 describe('rows that storage refuses', () => {
-  test('are found by splitting and dead-lettered alone; all others land once', { timeout: 60_000 }, async () => {
+  test('are found by splitting and dead-lettered alone; all others land once', { timeout: 600_000 }, async () => {
     await fc.assert(fc.asyncProperty(fc.uniqueArray(fc.nat(19)), async (refused) => {
       const partition = partitionOf(20)
       const sink = new SinkDouble()

@@ -10,7 +10,7 @@ import {
 import type { ClickHouseClient, ClickHouseConfig, EngineLimits, ReadLimits } from '../../clickhouse/index.ts'
 
 export const READ_LIMITS: ReadLimits = {
-  secondsMax: 10, memoryBytesMax: 256 * 1024 * 1024, resultRowsMax: 100_000, resultBytesMax: 64 * 1024 * 1024
+  secondsMax: 60, memoryBytesMax: 256 * 1024 * 1024, resultRowsMax: 100_000, resultBytesMax: 64 * 1024 * 1024
 }
 
 const ENGINE_LIMITS: EngineLimits = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
-import { engineClient, questionServer, store, userTagStream } from './question-server.ts'
+import { LIMITS, engineClient, questionServer, store, userTagStream } from './question-server.ts'
 import type { FastifyInstance } from 'fastify'
 import type { TestClickHouse } from '../../support/clickhouse.ts'
 
@@ -20,6 +20,9 @@ const VALID = {
   top: { n: 3, by: 'count' },
   limit: 10
 }
+
+/** The longest run of a query, its wait, and what a busy machine may add. */
+const ANSWERED_MS_MAX = 2_000 * LIMITS.secondsMax
 
 let clickHouse: TestClickHouse
 let server: FastifyInstance
@@ -69,11 +72,11 @@ async function send (payload: unknown): Promise<{ status: number, body: string }
   const shown = JSON.stringify(payload).slice(0, 300)
   expect(status, `${shown} -> ${body.slice(0, 300)}`).toBeLessThan(500)
   expect(body, shown).not.toContain('THEIRS')
-  expect(performance.now() - startedAt, shown).toBeLessThan(6_000)
+  expect(performance.now() - startedAt, shown).toBeLessThan(ANSWERED_MS_MAX)
   return { status, body }
 }
 
-it('answers or refuses a hostile text in every string of a question', { timeout: 120_000 }, async () => {
+it('answers or refuses a hostile text in every string of a question', { timeout: 600_000 }, async () => {
   expect((await send(VALID)).status).toBe(200)
   for (const path of paths(VALID)) {
     for (const text of TEXTS) await send(replaced(VALID, path, text))

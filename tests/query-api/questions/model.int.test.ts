@@ -77,7 +77,7 @@ function comparable (question: QuestionInput, rows: readonly Cell[][]): Cell[][]
 }
 
 describe('POST /query', () => {
-  it(`answers ${QUESTIONS} random questions as a plain evaluator does`, { timeout: 170_000 }, async () => {
+  it(`answers ${QUESTIONS} random questions as a plain evaluator does`, { timeout: 600_000 }, async () => {
     const questions = Array.from({ length: QUESTIONS }, () => randomQuestion(SPACE, random))
     const sources = new Map<string, number>()
     let rowCount = 0
