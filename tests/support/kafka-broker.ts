@@ -4,11 +4,11 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePorts } from './free-ports.ts'
 import type { ChildProcess } from 'node:child_process'
-import type { AddressInfo } from 'node:net'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LIB = join(ROOT, '.tools/kafka/lib')
@@ -39,9 +39,10 @@ export interface BrokerOptions {
 
 /** Starts a broker and resolves when it answers. */
 export async function startBroker (options: BrokerOptions): Promise<KafkaBroker> {
-  const { directory, port = await freePort(), advertisedPort = port } = options
+  const [freePort, controllerPort] = await freePorts(2) as [number, number]
+  const { directory, port = freePort, advertisedPort = port } = options
   mkdirSync(directory, { recursive: true })
-  const broker = new KafkaBroker({ directory, port, advertisedPort, controllerPort: await freePort() })
+  const broker = new KafkaBroker({ directory, port, advertisedPort, controllerPort })
   await broker.format()
   await broker.restart()
   return broker
@@ -162,15 +163,6 @@ export class KafkaBroker {
       'log.retention.check.interval.ms': 500
     }).map(([name, value]) => `${name}=${value}\n`).join('')
   }
-}
-
-/** A port that was free a moment ago. */
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Whether a Kafka broker answers an ApiVersions request (key 18, version 0) on this port. */
