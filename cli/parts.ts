@@ -1,7 +1,10 @@
 /** The parts that several roles are made of, each opened from its slice of the settings. */
 import { connectSchemaRegistry, createEncoder, streams } from '../contract/index.ts'
 import { clickHouseConfig, clickHouseSettings, createReadClient, createWriteClient } from '../clickhouse/index.ts'
-import { eventLogConfig, eventLogSettings, openEventLog, spoolSettings } from '../eventlog/index.ts'
+import {
+  LogFullError, LogUnavailableError, eventLogConfig, eventLogSettings, openEventLog, registerLogMetrics,
+  spoolSettings
+} from '../eventlog/index.ts'
 import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSettings } from '../ingest/index.ts'
 import { erasurePartSettings, openErasurePart } from './erasure-part.ts'
 import { deadLetterRoutes } from '../dead-letters/index.ts'
@@ -68,10 +71,11 @@ function createTopics (
 }
 
 function openLog (
-  env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
+  env: Static<TObject<typeof eventLogSettings>>, { log, closers, registry }: PartContext
 ): LogPart {
   const config = eventLogConfig(env)
   const eventLog = openEventLog(config, log)
+  registerLogMetrics(registry, eventLog)
   closers.add(() => eventLog.close())
   const schemaRegistry = config.schemaRegistryUrl === undefined
     ? undefined
@@ -97,7 +101,11 @@ export async function openIngestPart (
   const { log, checks, hasSpooled } = await openSpoolPart(env, context, { eventLog, schemaRegistry })
   const metrics = ingestMetrics(context.registry)
   await createTopics(env, log)
-  await Promise.all(streams.map((stream) => log.checkAppend(stream.topic)))
+  await Promise.all(streams.map((stream) => log.checkAppend(stream.topic).catch((error: unknown) => {
+    // Readiness says so until there is room; reads are served meanwhile.
+    if (!(error instanceof LogUnavailableError && error.cause instanceof LogFullError)) throw error
+    context.log.warn({ stream: stream.name, reason: error.message }, 'no events are taken')
+  })))
   const appender = new GroupAppender({ log, config: ingestConfig(env), metrics })
   context.closers.add(() => appender.close())
   return {

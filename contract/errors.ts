@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   internal: { status: 500, retryable: false, title: 'An internal fault' },
   erasure_not_configured: { status: 501, retryable: false, title: 'Erasure needs the setting ERASURE_KEY' },
   log_unavailable: { status: 503, retryable: true, title: 'The event log did not confirm in time' },
+  log_full: { status: 503, retryable: true, title: 'The event log is full' },
   overloaded: { status: 503, retryable: true, title: 'Too many requests are waiting' },
   shutting_down: { status: 503, retryable: true, title: 'The server is shutting down' },
   storage_unavailable: { status: 503, retryable: true, title: 'The database did not answer in time' }

@@ -18,9 +18,9 @@ export interface EventLog {
   append: (topic: string, records: readonly AppendRecord[]) => Promise<RecordLocation[]>
 
   /**
-   * Resolves when an append to the topic would be taken now, and opens whatever an append needs, so that the
-   * first one is as quick as the next. Throws LogUnavailableError. For those who append: before they listen,
-   * and as their readiness.
+   * Resolves when an append of some size to the topic would be taken now, and opens whatever an append needs,
+   * so that the first one is as quick as the next. Throws LogUnavailableError. For those who append: before
+   * they listen, and as their readiness.
    */
   checkAppend: (topic: string) => Promise<void>
 
@@ -39,10 +39,19 @@ export interface EventLog {
    */
   consume: (options: ConsumeOptions) => Promise<Consumer>
 
+  /** What the log holds, where it has a bound of its own: a broker's disks are the broker's matter. */
+  size?: () => LogSize
+
   /** Resolves when the log answers; throws LogUnavailableError when it does not. For readiness. */
   ping: () => Promise<void>
 
   close: () => Promise<void>
+}
+
+/** Bytes of all records with their headers, and their bound: at it appends are refused. */
+export interface LogSize {
+  bytes: number
+  bytesMax: number
 }
 
 export interface TopicSpec {
@@ -144,6 +153,13 @@ export class LogUnavailableError extends Error {
   readonly code = 'log_unavailable'
   readonly retryable = true
   override readonly name = 'LogUnavailableError'
+}
+
+/** The log holds what it may: cause of a LogUnavailableError. Retention or a larger bound makes room. */
+export class LogFullError extends Error {
+  readonly code = 'log_full'
+  readonly retryable = true
+  override readonly name = 'LogFullError'
 }
 
 /** The session lost its partition: stop work on it at once. */

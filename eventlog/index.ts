@@ -1,6 +1,6 @@
-export { FencedError, LogUnavailableError, RecordTooLargeError } from './event-log.ts'
+export { FencedError, LogFullError, LogUnavailableError, RecordTooLargeError } from './event-log.ts'
 export type {
-  AppendRecord, ConsumeOptions, Consumer, EventLog, LogRecord, PartitionCommit, PartitionOffsets,
+  AppendRecord, ConsumeOptions, Consumer, EventLog, LogRecord, LogSize, PartitionCommit, PartitionOffsets,
   PartitionSession, ReadOptions, RecordLocation, TopicSpec
 } from './event-log.ts'
 export { openKafkaLog } from './kafka/kafka-log.ts'
@@ -9,6 +9,7 @@ export { openEmbeddedLog } from './embedded/embedded-log.ts'
 export type { EmbeddedLogOptions } from './embedded/embedded-log.ts'
 export { eventLogConfig, eventLogSettings } from './config.ts'
 export type { EventLogConfig } from './config.ts'
+export { registerLogMetrics } from './metrics.ts'
 export { openEventLog } from './open-event-log.ts'
 export { spoolConfig, spoolSettings } from './spool/config.ts'
 export type { SpoolConfig } from './spool/config.ts'

@@ -11,7 +11,7 @@ export function openEventLog (config: EventLogConfig, log: KafkaLogger): EventLo
   const session = sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }
   if (kafka === undefined) {
     const { directory, bytesMax } = config
-    return openEmbeddedLog({ directory, bytesMax, ...session })
+    return openEmbeddedLog({ directory, bytesMax, log, ...session })
   }
   const { sasl, topicPrefix, ...cluster } = kafka
   const credentials = sasl === undefined ? {} : { sasl: sasl as NonNullable<KafkaSettings['sasl']> }

@@ -88,7 +88,7 @@ const WITH_BODY = [
 ] as const
 /** What stands behind the routes of a scope, and may fail. */
 const WITH_SCOPE: Record<Scope, readonly ErrorCode[]> = {
-  ingest: ['log_unavailable', 'overloaded', 'shutting_down'],
+  ingest: ['log_unavailable', 'log_full', 'overloaded', 'shutting_down'],
   query: ['storage_unavailable', 'overloaded', 'shutting_down'],
   admin: []
 }

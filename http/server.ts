@@ -89,7 +89,9 @@ function sendProblem (thrown: unknown, { log, request, reply }: Failed): void {
   const error = requestError(thrown, request)
   if (error.status >= 500) {
     // Refusals come in floods, exactly when the system is behind: their line is short.
-    const reason = error.retryable ? { reason: error.message } : { err: error, cause: error.cause }
+    const { message, cause } = error
+    const why = cause instanceof Error && cause.message !== message ? `${message}: ${cause.message}` : message
+    const reason = error.retryable ? { reason: why } : { err: error, cause }
     log.error({ reqId: request.id, ...reason, code: error.code }, 'request failed')
   }
   reply

@@ -33,7 +33,7 @@ export class GroupAppender {
   /**
    * Resolves when the record is durable. Rejects with a MillraceError: `overloaded`, `shutting_down` and
    * `body_too_large`: it was not stored; `log_unavailable`: it was not confirmed within the budget, or its
-   * append failed, and it may have been stored if its append had begun.
+   * append failed, and it may have been stored if its append had begun; `log_full`: the log has no room.
    */
   append (topic: string, record: AppendRecord): Promise<void> {
     return this.appendMany(topic, [record])
@@ -41,7 +41,7 @@ export class GroupAppender {
 
   /**
    * As `append`, for the records of one request, in order and in one append where they fit into one. All of
-   * them are taken or none; after `log_unavailable` any number of them may have been stored.
+   * them are taken or none; after `log_unavailable` or `log_full` any number of them may have been stored.
    */
   appendMany (topic: string, records: readonly AppendRecord[]): Promise<void> {
     if (this.#closing) return Promise.reject(new MillraceError('shutting_down', 'No more events are taken'))

@@ -6,7 +6,7 @@
  * never appended.
  */
 import { MillraceError } from '../contract/index.ts'
-import { RecordTooLargeError } from '../eventlog/index.ts'
+import { LogFullError, LogUnavailableError, RecordTooLargeError } from '../eventlog/index.ts'
 import { cutUnits } from './append-units.ts'
 import type { AppendRecord } from '../eventlog/index.ts'
 import type { AppendUnit } from './append-units.ts'
@@ -209,6 +209,9 @@ export class TopicAppender {
 
 function toRefusal (failure: unknown): MillraceError {
   if (failure instanceof RecordTooLargeError) return tooLarge()
+  if (failure instanceof LogUnavailableError && failure.cause instanceof LogFullError) {
+    return new MillraceError('log_full', failure.message, { cause: failure })
+  }
   return new MillraceError('log_unavailable', 'The log did not confirm the event', { cause: failure })
 }
 

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { LogUnavailableError } from '../event-log.ts'
+import { LogFullError, LogUnavailableError } from '../event-log.ts'
 import { CLOSE, monotonicMs } from './append-message.ts'
-import { LogFullError } from './errors.ts'
 import type {
   Append, AppendAnswer, AppendRefused, AppendRequest, AppendThreadData, ExpireRequest
 } from './append-message.ts'
@@ -113,7 +112,7 @@ export class AppendClient {
     }
     if (answer.refusal === 'full') {
       const cause = new LogFullError(`The append would exceed the limit of ${bytesMax} bytes`)
-      return new LogUnavailableError('The embedded log is full', { cause })
+      return new LogUnavailableError(`The embedded log is full: it may hold ${bytesMax} bytes`, { cause })
     }
     return new LogUnavailableError('The embedded log could not write', { cause: answer.fault })
   }

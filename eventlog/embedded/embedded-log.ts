@@ -11,16 +11,18 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { LogUnavailableError } from '../event-log.ts'
 import { AppendClient } from './append-client.ts'
+import { FullnessWarning } from './fullness-warning.ts'
 import { GroupMember } from './group-member.ts'
 import { GroupStore } from './group-store.ts'
 import { RecordStore } from './record-store.ts'
 import { openEnvironment } from './environment.ts'
 import type { RecordPlace } from './append-message.ts'
 import type { Environment } from './environment.ts'
+import type { FullnessWarningOptions } from './fullness-warning.ts'
 import type { GroupKey } from './group-store.ts'
 import type {
-  AppendRecord, ConsumeOptions, Consumer, EventLog, PartitionCommit, PartitionOffsets, RecordLocation,
-  TopicSpec
+  AppendRecord, ConsumeOptions, Consumer, EventLog, LogSize, PartitionCommit, PartitionOffsets,
+  RecordLocation, TopicSpec
 } from '../event-log.ts'
 
 export interface EmbeddedLogOptions {
@@ -42,6 +44,10 @@ export interface EmbeddedLogOptions {
   sessionTimeoutMs?: number
   /** Default 0.5 s. */
   heartbeatMs?: number
+  /** Where it says that it becomes full. */
+  log?: FullnessWarningOptions['log']
+  /** How often an appending process looks how full the log is. Default 1 s. */
+  sizeIntervalMs?: number
   /** How often a waiting read looks for new records. Default 25 ms. */
   pollMs?: number
   /** A write that did not commit for this long throws LogUnavailableError. Default 5 s. */
@@ -61,6 +67,8 @@ const DEFAULTS = {
   pendingBytesMax: 64 * 2 ** 20,
   sessionTimeoutMs: 3000,
   heartbeatMs: 500,
+  log: { warn: () => {} },
+  sizeIntervalMs: 1000,
   pollMs: 25,
   writeTimeoutMs: 5000,
   now: () => Date.now(),
@@ -83,6 +91,7 @@ class EmbeddedLog implements EventLog {
   readonly #appends: AppendClient
   readonly #records: RecordStore
   readonly #groups: GroupStore
+  readonly #fullness: FullnessWarning
   readonly #members = new Set<GroupMember>()
   #expireAtMs: number
 
@@ -109,6 +118,9 @@ class EmbeddedLog implements EventLog {
       defaultRetentionMs: options.retentionMs
     })
     this.#groups = new GroupStore({ environment: this.#groupEnvironment, sessionTimeoutMs, monotonicMs })
+    this.#fullness = new FullnessWarning({
+      size: () => this.size(), log: options.log, intervalMs: options.sizeIntervalMs, monotonicMs
+    })
     this.#expireAtMs = monotonicMs()
   }
 
@@ -120,6 +132,7 @@ class EmbeddedLog implements EventLog {
 
   async append (topic: string, records: readonly AppendRecord[]): Promise<RecordLocation[]> {
     this.#expireIfDue()
+    this.#fullness.look()
     return await this.#records.append(topic, records)
   }
 
@@ -153,6 +166,10 @@ class EmbeddedLog implements EventLog {
     })
     this.#members.add(member)
     return member
+  }
+
+  size (): LogSize {
+    return { bytes: this.#records.bytes(), bytesMax: this.#options.bytesMax }
   }
 
   async ping (): Promise<void> {

@@ -19,6 +19,9 @@ import type { AppendAnswer, AppendRequest, AppendThreadData } from './append-mes
 /** Segments of one topic that one retention step deletes. */
 const EXPIRE_SEGMENTS_MAX = 64
 
+/** A batch of events. */
+const CHECK_BYTES = 2 ** 20
+
 /** A segment that fills slowly is sealed after this part of the retention: it keeps no record much longer. */
 const SEGMENTS_PER_RETENTION = 8
 
@@ -115,8 +118,9 @@ export class LogWriter {
     let bytes = this.#bytesInAll()
     for (const request of requests) {
       const bytesAfter = bytes + frameBytes(request.batches.length, request.buffer.length)
+      const spare = request.batches.length === 0 ? this.#checkBytes() : 0
       if (monotonicMs() > request.deadlineMs) refused.push({ id: request.id, refusal: 'late' })
-      else if (bytesAfter > this.#options.bytesMax) refused.push({ id: request.id, refusal: 'full' })
+      else if (bytesAfter + spare > this.#options.bytesMax) refused.push({ id: request.id, refusal: 'full' })
       else {
         taken.push(request)
         bytes = bytesAfter
@@ -154,6 +158,11 @@ export class LogWriter {
     })
     this.#topics.set(topicId, topic)
     return topic
+  }
+
+  /** Room that a check asks for: a log with room for one last event is full to those who send batches. */
+  #checkBytes (): number {
+    return Math.min(CHECK_BYTES, this.#options.bytesMax / 16)
   }
 
   /** The newest segments of other topics as this process last saw them. */

@@ -4,10 +4,10 @@
  */
 import { LogUnavailableError, RecordTooLargeError } from '../event-log.ts'
 import { HeadFile, headPath } from './head-file.ts'
-import { TOPIC, after, topicKey } from './record-keys.ts'
+import { TOPIC, after, newestSegment, topicKey } from './record-keys.ts'
 import { TopicReader } from './topic-reader.ts'
 import { UnknownTopicError } from './errors.ts'
-import { addSegment, sealedBytes } from './segment-catalog.ts'
+import { addSegment, sealedBytes, topicMetas } from './segment-catalog.ts'
 import { batchBytes, encodeBatch, encodedBytes } from './record-batch.ts'
 import { partitionOf } from './partitioner.ts'
 import type { Append } from './append-message.ts'
@@ -58,6 +58,15 @@ export class RecordStore {
     await this.#environment.write(() => {
       for (const spec of topics) this.#createTopic(spec)
     })
+  }
+
+  /** Of all frames, as far as they are known to be durable. */
+  bytes (): number {
+    const database = this.#environment.fresh()
+    return topicMetas(database).reduce((sum, { id }) => {
+      const head = this.#heads.read(id)
+      return head?.segment === newestSegment(database, id) ? sum + head.at : sum
+    }, sealedBytes(database))
   }
 
   /** Throws what LMDB throws when it cannot be read. */

@@ -167,6 +167,41 @@ test('a full log that nobody appends to any more is ready again after retention'
   })
 })
 
+test('a log that takes no batch any more is not ready, though an event would still fit', async () => {
+  const log = open({ bytesMax: 16_000 })
+  const topic = await newTopic(log)
+  await log.append(topic, [record('k', 'x'.repeat(15_200))])
+  await expect(log.checkAppend(topic)).rejects.toMatchObject({ cause: { code: 'log_full' } })
+  await log.append(topic, [record('k', 'small')])
+})
+
+test('says how many bytes it holds, over all topics and segments, in every process', async () => {
+  const log = open({ bytesMax: 50_000, segmentBytes: 2500 })
+  const empty = log.size?.()
+  for (const topic of [await newTopic(log), await newTopic(log)]) {
+    for (let call = 0; call < 3; call++) await log.append(topic, [record('k', 'x'.repeat(1000))])
+  }
+  const full = log.size?.()
+  expect(empty).toEqual({ bytes: 0, bytesMax: 50_000 })
+  expect(full?.bytes).toBeGreaterThan(6000)
+  expect(full?.bytes).toBeLessThan(7000)
+  expect(open({ bytesMax: 50_000 }).size?.()).toEqual(full)
+})
+
+test('warns once that it becomes full, before it refuses anything', async () => {
+  const warnings: object[] = []
+  const warn = (fields: object): void => { warnings.push(fields) }
+  const log = open({ bytesMax: 10_000, sizeIntervalMs: 0, log: { warn } })
+  const topic = await newTopic(log)
+  const append = async () => await log.append(topic, [record('k', 'x'.repeat(1000))])
+  for (let call = 0; call < 8; call++) await append()
+  expect(warnings).toEqual([])
+  await append()
+  expect(warnings).toEqual([{ bytes: expect.any(Number), bytesMax: 10_000 }])
+  await expect(append()).rejects.toMatchObject({ cause: { code: 'log_full' } })
+  expect(warnings).toHaveLength(1)
+})
+
 test('more waiting bytes than the bound are refused as unavailable', async () => {
   const log = open({ pendingBytesMax: 5000 })
   const topic = await newTopic(log)

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { userTags } from '../../contract/index.ts'
+import { LogFullError, LogUnavailableError } from '../../eventlog/index.ts'
 import { ARRIVAL_MS, TAG, buildIngest, metricValue } from '../support/ingest-server.ts'
 import { failOn } from '../support/memory-log.ts'
 import type { InjectOptions } from 'fastify'
@@ -235,6 +236,14 @@ describe('when the log cannot take it', () => {
     expect(response.json()).toMatchObject({ code: 'log_unavailable' })
     expect(response.body).not.toContain('refused by the test')
     expect((await server.inject(post(TAG))).statusCode).toBe(204)
+  })
+
+  test('a full log is answered 503 with a code that says so', async () => {
+    const full = new LogUnavailableError('The embedded log is full', { cause: new LogFullError('no room') })
+    const { server } = await buildIngest({}, { failure: () => full })
+    const response = await server.inject(post(TAG))
+    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '1'])
+    expect(response.json()).toMatchObject({ code: 'log_full', title: 'The event log is full' })
   })
 
   test('a log that does not confirm within the budget is answered 503', async () => {
