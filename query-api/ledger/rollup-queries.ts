@@ -4,7 +4,8 @@
  * checksum over time, organisation, dimensions and sums. Where that differs, bucket is compared with bucket.
  *
  * Erased rows stay in a rollup, which holds no subject, and nothing says any more in which bucket. A day that
- * had some may hold more by as many, in whichever hours; each hour must have the rows that are left at least.
+ * had some may hold more by as many, in whichever hours; each hour must have the rows that are left at least,
+ * and where it has just as many, the same checksum.
  */
 import { FAULTS_MAX, erasedRows, partitionParams, secondsOf } from './recount-queries.ts'
 import type { Query } from '../query-client.ts'
@@ -180,9 +181,10 @@ function differingHours (found: readonly Row[], held: readonly Row[]): number[] 
     const least = Number(raw?.['least_n'] ?? 0)
     const most = Number(raw?.['most_n'] ?? 0)
     if (count < least) return true
+    // As many as are left: none of them is an erased one.
+    if (count === least && least === most) return row?.['check'] !== raw?.['check']
     // A rollup that was built anew since does not hold the erased ones.
-    if (erased) return tooMany && count > most
-    return count > most || (least === most && row?.['check'] !== raw?.['check'])
+    return count > most && (tooMany || !erased)
   })
 }
 

@@ -58,6 +58,10 @@ test.each([
   ['has as many rows in other buckets', [found(1, 5, '8')], [held(1, 5)], [1]],
   ['still has what was erased', [found(1, 7)], [held(1, 5), held(-1, 2)], []],
   ['was built anew after an erasure', [found(1, 5)], [held(1, 5), held(-1, 2)], []],
+  ['has as many as are left after an erasure, in other buckets', [found(1, 5, '8'), found(2, 7)],
+    [held(1, 5), held(2, 5), held(-1, 2)], [1]],
+  ['still has what was erased in one hour, and not in another', [found(1, 5), found(2, 7, '8')],
+    [held(1, 5), held(2, 5), held(-1, 2)], []],
   ['has more than what was erased', [found(1, 8)], [held(1, 5), held(-1, 2)], [1]],
   ['misses what was not erased', [found(1, 4), found(2, 8)], [held(1, 5), held(2, 5), held(-1, 2)], [1]]
 ])('a rollup that %s', (_what, rollup, raw, hours) => {
