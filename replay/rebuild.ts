@@ -63,7 +63,7 @@ export interface ReplayReport {
 interface Rebuild extends RebuildOptions, Swap {
   delivery: Delivery
   swapWaitMsMax: number
-  hasUnits: boolean
+  units: readonly string[]
 }
 
 /** Throws ReplayError; rejects when aborted, after which the same call goes on where it was. */
@@ -100,7 +100,7 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
     select,
     delivery: { eventLog, group: config.group, topic: stream.topic },
     isRollup: !columns.includes('_offset'),
-    hasUnits: columns.includes('unit'),
+    units: await store.unitsOf(live),
     swapWaitMsMax: options.swapWaitMsMax ?? ERASURE_WAIT_MS_MAX
   }
 }
@@ -161,8 +161,8 @@ async function logReachesBackTo ({ eventLog, stream, store, now }: Rebuild): Pro
   return fromMs
 }
 
-function countedTable ({ isRollup, hasUnits }: Rebuild, name: string): CountedTable {
-  return { name, isRollup, hasUnits }
+function countedTable ({ isRollup, units }: Rebuild, name: string): CountedTable {
+  return { name, isRollup, units }
 }
 
 /**
@@ -183,5 +183,6 @@ async function compareCounts (work: Rebuild, name: string, state: ReplayState): 
     if (surplus > 0 && surplus <= erased) return counts[1]
     await delay(COUNT_PAUSE_MS, undefined, { signal })
   }
-  throw new ReplayError('counts_differ', `${name} has ${counts[1]} events, and ${raw.name} has ${counts[0]}`)
+  const events = Number.isNaN(counts[1]) ? 'not as many events by each unit' : `${counts[1]} events`
+  throw new ReplayError('counts_differ', `${name} has ${events}, and ${raw.name} has ${counts[0]}`)
 }

@@ -14,8 +14,8 @@ export interface CountedTable {
   name: string
   /** A rollup keeps the day of arrival and a count. */
   isRollup: boolean
-  /** A rollup that counts each event once by each of several units of time has a column `unit`. */
-  hasUnits?: boolean
+  /** Of a rollup that counts each event once by each of several units of time: they. */
+  units?: readonly string[]
 }
 
 export class ReplayStore {
@@ -76,6 +76,14 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     return rows.map(({ name }) => name)
   }
 
+  /** The values that a table's column `unit` may have; none where it has no such column. */
+  async unitsOf (table: string): Promise<string[]> {
+    const [row] = await this.#rows<{ type: string }>(`
+SELECT type FROM system.columns
+WHERE database = {database:String} AND table = {table:String} AND name = 'unit'`, { table })
+    return [...(row?.type ?? '').matchAll(/'(\w+)' = /g)].map(([, name]) => name as string)
+  }
+
   async exists (table: string): Promise<boolean> {
     return (await this.#commentOf(table)) !== undefined
   }
@@ -118,7 +126,7 @@ SELECT name FROM system.columns WHERE database = {database:String} AND table = {
     })
   }
 
-  /** Events of both tables that arrived in time, asked at one moment. */
+  /** Events of both tables that arrived in time, asked at one moment; NaN where units do not agree. */
   async countsOf (
     tables: readonly [CountedTable, CountedTable], { fromMs, toMs }: Arrivals
   ): Promise<[number, number]> {
@@ -201,10 +209,12 @@ SELECT comment FROM system.tables WHERE database = {database:String} AND name = 
 const LATEST_MS = Date.UTC(2299, 0)
 const LIMIT = "fromUnixTimestamp64Milli({ms:Int64}, 'UTC')"
 
-/** SQL; no whole number where a rollup has counted an event by some units and not by the others. */
-function countSql ({ isRollup, hasUnits = false }: CountedTable): string {
+/** SQL; no number where a rollup has counted an event by some units and not by the others. */
+function countSql ({ isRollup, units = [] }: CountedTable): string {
   if (!isRollup) return 'count()'
-  return hasUnits ? 'sum(count) / greatest(uniqExact(unit), 1)' : 'sum(count)'
+  if (units.length === 0) return 'sum(count)'
+  const counts = units.map((unit) => `sumIf(count, unit = '${unit}')`).join(', ')
+  return `if(length(arrayDistinct([${counts}])) = 1, toFloat64(sum(count)) / ${units.length}, nan)`
 }
 
 function arrival ({ isRollup }: CountedTable): string {

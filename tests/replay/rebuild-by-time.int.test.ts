@@ -51,12 +51,16 @@ test('a damaged table of counts by several units is rebuilt, more than once, and
   }
 })
 
-test('counts that one unit has and the others have not are not taken for events', async () => {
+test('counts that one unit has and the others have not, or lacks and they have, are not taken for events', async () => {
   const arrivals = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
+  const units = await bench.store.unitsOf(TABLE)
+  expect(units).toEqual(['hour', 'minute', 'millisecond'])
   const counts = () => bench.store.countsOf(
-    [{ name: 'visits', isRollup: false }, { name: TABLE, isRollup: true, hasUnits: true }], arrivals)
+    [{ name: 'visits', isRollup: false }, { name: TABLE, isRollup: true, units }], arrivals)
   const [events] = await counts()
   expect(await counts()).toEqual([events, events])
   await bench.erasure.sql(`INSERT INTO ${TABLE} SELECT today(), '', 'hour', now64(3), '', 1`)
-  expect((await counts())[1]).not.toBe(events)
+  expect((await counts())[1]).toBe(NaN)
+  await bench.store.run([`DELETE FROM ${TABLE} WHERE unit = 'hour'`])
+  expect((await counts())[1]).toBe(NaN)
 })
