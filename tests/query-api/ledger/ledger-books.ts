@@ -10,6 +10,13 @@ import type { TestDatabase } from '../../support/clickhouse.ts'
 
 export const MINUTE_MS = 60_000
 
+const SPAN_MS = 5 * MINUTE_MS
+/**
+ * About half an hour ago. Batches of the minutes from here on arrived on one day, whenever the tests run: a
+ * rollup is recounted by the day.
+ */
+export const T0 = Math.floor(Date.now() / SPAN_MS) * SPAN_MS - 30 * MINUTE_MS
+
 export interface BookedBatch {
   partition?: number
   first: number

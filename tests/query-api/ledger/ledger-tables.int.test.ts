@@ -4,11 +4,10 @@ import { insertBatch } from '../../../clickhouse/index.ts'
 import { streams } from '../../../contract/index.ts'
 import { rollupsOf } from '../../../query-api/ledger/rollup-queries.ts'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
-import { MINUTE_MS, batchRow, ledgerServer } from './ledger-books.ts'
+import { T0, batchRow, ledgerServer } from './ledger-books.ts'
 import type { Stream } from '../../../contract/index.ts'
 import type { TestClickHouse, TestDatabase } from '../../support/clickhouse.ts'
 
-const T0 = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 30 * MINUTE_MS
 const ROWS = 10
 
 let clickHouse: TestClickHouse

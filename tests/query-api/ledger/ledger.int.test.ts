@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
-import { MINUTE_MS, batchRow, deliver, ledgerServer } from './ledger-books.ts'
+import { MINUTE_MS, T0, batchRow, deliver, ledgerServer } from './ledger-books.ts'
 import { randomOf } from '../questions/question-server.ts'
 import type { TestClickHouse, TestDatabase } from '../../support/clickhouse.ts'
 import type { LogPosition } from '../../../query-api/index.ts'
@@ -12,7 +12,6 @@ beforeAll(async () => { clickHouse = await startTestClickHouse() })
 afterAll(() => clickHouse.close())
 
 const HOUR_MS = 60 * MINUTE_MS
-const T0 = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - 30 * MINUTE_MS
 const minuteText = (ms: number): string => new Date(ms).toISOString().replace('.000Z', 'Z')
 const at = (committed: number, end = committed, partition = 0, begin = 0): LogPosition => {
   return { stream: 'user_tags', partition, begin, committed, end }
