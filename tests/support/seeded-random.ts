@@ -16,13 +16,18 @@ export class SeededRandom {
     return random
   }
 
-  /** A whole number from 0 to below `bound` (mulberry32). */
-  below (bound: number): number {
+  /** A number from 0 to below 1 (mulberry32). */
+  fraction (): number {
     this.#state = (this.#state + 0x6D2B79F5) >>> 0
     let mixed = this.#state
     mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * bound)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** A whole number from 0 to below `bound`. */
+  below (bound: number): number {
+    return Math.floor(this.fraction() * bound)
   }
 
   pick<T> (values: readonly T[]): T {

@@ -1,12 +1,13 @@
 import { pino } from 'pino'
-import { streams, userTags } from '../../../contract/index.ts'
+import { streams, userTags, visits } from '../../../contract/index.ts'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../../http/index.ts'
 import {
   NOTHING_HIDDEN, addCompleteUpTo, clickHouseQuestionClient, questionConfig, questionRoutes
 } from '../../../query-api/index.ts'
+import { SeededRandom } from '../../support/seeded-random.ts'
 import type { FastifyInstance } from 'fastify'
-import type { Row, Stream, UserTag } from '../../../contract/index.ts'
+import type { Row, Stream, UserTag, Visit } from '../../../contract/index.ts'
 import type { QuestionClient, Watermark, WatermarkState } from '../../../query-api/index.ts'
 import type { TestDatabase } from '../../support/clickhouse.ts'
 import type { ModelEvent } from './model.ts'
@@ -73,15 +74,10 @@ export async function store (
   }
 }
 
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+/** Numbers in [0, 1) that are the same for the same seed. */
 export function randomOf (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6D2B79F5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
+  const random = new SeededRandom(seed)
+  return () => random.fraction()
 }
 
 /** Generated tags, `[fromMs, toMs)`, at random times in no order. */
@@ -103,8 +99,18 @@ export function randomTags (count: number, fromMs: number, toMs: number, random:
   }))
 }
 
+/** Generated visits, `[fromMs, toMs)`, at random times in no order. */
+export function randomVisits (count: number, fromMs: number, toMs: number, random: () => number): Visit[] {
+  return Array.from({ length: count }, () => ({
+    visitedAt: new Date(fromMs + Math.floor(random() * (toMs - fromMs))).toISOString(),
+    identifier: `i${Math.floor(random() * 400)}`,
+    pageUrl: `https://shop.example/${'abcdefgh'[Math.floor(random() ** 2 * 8)]}?q=ž`
+  }))
+}
+
 export function modelTag ({ time, product_info: product, ...fields }: UserTag): ModelEvent {
   return { ms: Date.parse(time), fields: { ...fields, ...product, product_id: String(product.product_id) } }
 }
 
 export const userTagStream = userTags as unknown as Stream
+export const visitStream = visits as unknown as Stream
