@@ -1,6 +1,8 @@
 /** Events at the edges of months, years and summer time, in no order, valid by the streams' own rules. */
 import { formatTime } from '../../contract/index.ts'
 import type { AnalyticsEvent, Interaction, PageView, Visit } from '../../contract/index.ts'
+import { tag } from './user-tag-events.ts'
+import type { Tag } from './user-tag-events.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 
 const MINUTE_MS = 60_000
@@ -54,6 +56,23 @@ export function randomVisit (random: SeededRandom): Visit {
   }
 }
 
+/** A tag of few shoppers and products; its time comes back as it was sent. */
+export function randomUserTag (random: SeededRandom): Tag {
+  const time = formatTime(timeNearEdge(random))
+  return tag({
+    time: random.below(2) === 0 ? time.replace('.000Z', 'Z') : time,
+    cookie: random.pick(TEXTS),
+    country: random.pick(['PL', 'AU']),
+    device: random.pick(['PC', 'MOBILE', 'TV']),
+    action: random.pick(['VIEW', 'BUY']),
+    origin: random.pick(ORIGINS),
+    product: random.pick([7, '7', random.below(50)]),
+    brand: random.pick(BRANDS),
+    category: random.pick(['c', '_']),
+    price: random.pick([0, -1, 2 ** 31 - 1, random.below(100_000)])
+  })
+}
+
 export function randomInteraction (random: SeededRandom): Interaction {
   const common = {
     app: random.pick(APPS),
@@ -93,6 +112,9 @@ export const APPS = ['shop', "sh'op"]
 
 /** A page view's users, to ask about. */
 export const USERS = TEXTS
+
+export const ORIGINS = ['a', 'a_b', "o'clock"]
+export const BRANDS = ['b', 'b_c', 'null']
 
 const NUMBERS: Partial<Record<Interaction['type'], number>> = {
   click: 0, url_change: 1, btn_time: 2, funnel_change: 3

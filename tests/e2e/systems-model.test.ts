@@ -7,25 +7,30 @@ import { KeyedSystem } from '../support/keyed-system.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { analyticsOf } from '../query-api/analytics-model.ts'
 import { compareKeys, evaluate, localBuckets } from '../query-api/questions/model.ts'
+import { instant, minute, range } from './user-tag-events.ts'
+import { modelTag } from '../query-api/questions/question-server.ts'
 import { pagesOf, visitsOf } from '../query-api/visits-model.ts'
 import { randomQuestion } from '../query-api/questions/random-question.ts'
 import { reportsOf } from '../query-api/reports-model.ts'
 import { showLogOfFailures } from '../support/millrace.ts'
 import { userStatisticsOf } from '../query-api/user-statistics-model.ts'
+import { UserTagsModel } from './user-tags-model.ts'
 import {
-  APPS, USERS, onTheWire, randomAnalyticsEvent, randomInteraction, randomPageView, randomVisit, timeNearEdge,
-  timeText
+  APPS, BRANDS, ORIGINS, USERS, onTheWire, randomAnalyticsEvent, randomInteraction, randomPageView,
+  randomUserTag, randomVisit, timeNearEdge, timeText
 } from './random-events.ts'
-import type { AnalyticsEvent, Interaction, PageView, Visit } from '../../contract/index.ts'
+import type { AnalyticsEvent, Interaction, PageView, UserTag, Visit } from '../../contract/index.ts'
 import type { Cell } from '../../query-api/questions/answer.ts'
 import type { ModelEvent } from '../query-api/questions/model.ts'
 import type { QuestionSpace } from '../query-api/questions/random-question.ts'
+import type { Tag } from './user-tag-events.ts'
 import type { Tenant } from '../support/keyed-system.ts'
 
 const EVENTS = 3_000
 const BATCH_EVENTS = 250
 const QUESTIONS = 80
 const CONCURRENCY = 8
+const MINUTE_MS = 60_000
 const SPACE = {
   fromMs: Date.UTC(2023, 11, 27),
   toMs: Date.UTC(2024, 10, 2),
@@ -42,6 +47,7 @@ const pageViews = new Map<Tenant, PageView[]>()
 const interactions = new Map<Tenant, Interaction[]>()
 const analytics = new Map<Tenant, AnalyticsEvent[]>()
 const visits = new Map<Tenant, Visit[]>()
+const userTags = new Map<Tenant, Tag[]>()
 
 showLogOfFailures(() => system?.millrace)
 beforeAll(async () => {
@@ -51,13 +57,20 @@ beforeAll(async () => {
   await sendAll(interactions, 'interactions', 'timestamp', randomInteraction)
   await sendAll(analytics, 'analytics', 'timestamp', randomAnalyticsEvent)
   await sendAll(visits, 'visits', 'visitedAt', randomVisit)
+  await sendAll(userTags, 'user_tags', undefined, randomUserTag)
   await system.stored()
 })
 afterAll(async () => { await system?.stop() })
 
-/** In batches of one tenant each, one after the other, so that the model knows the order of the log. */
+/**
+ * In batches of one tenant each, one after the other, so that the model knows the order of the log. The field
+ * `time` is sent in any form; without one, times are sent as they are.
+ */
 async function sendAll<E extends object> (
-  sent: Map<Tenant, E[]>, stream: string, time: keyof E & string, randomEvent: (random: SeededRandom) => E
+  sent: Map<Tenant, E[]>,
+  stream: string,
+  time: (keyof E & string) | undefined,
+  randomEvent: (random: SeededRandom) => E
 ): Promise<void> {
   for (let count = 0; count < EVENTS; count += BATCH_EVENTS) {
     const tenant = random.pick(tenants)
@@ -67,6 +80,7 @@ async function sendAll<E extends object> (
       await sendByApp(tenant, events as unknown as Interaction[])
     } else {
       await tenant.accepts(`/events/${stream}`, events.map((event) => {
+        if (time === undefined) return event
         return { ...event, [time]: timeText(random, Date.parse(event[time] as string)) }
       }))
     }
@@ -134,13 +148,60 @@ test('visits: by any bucket, over any window, of visits or of visitors', async (
     const aggregation = random.pick(['minute', 'hour', 'day', 'month'])
     const { fromMs, toMs } = randomWindow()
     // A window by minute may hold 10,000 of them.
-    const leastMs = aggregation === 'minute' ? toMs - 9_000 * 60_000 : 0
+    const leastMs = aggregation === 'minute' ? toMs - 9_000 * MINUTE_MS : 0
     const question = { aggregation, fromMs: Math.max(fromMs, leastMs), toMs, unique: random.below(2) === 0 }
     const path = `/visits?aggregation=${aggregation}&unique=${question.unique}` +
       `&dateFrom=${text(question.fromMs)}&dateTo=${text(toMs)}`
     return async () => {
       const { data } = await tenant.json(path)
       expect([path, pagesOf(data)]).toEqual([path, visitsOf(visits.get(tenant) ?? [], question)])
+    }
+  })
+})
+
+/** POST without a body, as the contract allows. */
+async function posted (tenant: Tenant, path: string): Promise<any> {
+  const { status, text: body } = await tenant.send({ method: 'POST', path })
+  expect([path, status]).toEqual([path, 200])
+  return JSON.parse(body)
+}
+
+test('user_tags: the profile of any shopper, in any range and with any limit', async () => {
+  const models = new Map(tenants.map((tenant) => [tenant, new UserTagsModel(userTags.get(tenant) ?? [])]))
+  let found = 0
+  await forQuestions(QUESTIONS, (tenant) => {
+    const [cookie, { fromMs, toMs }, limit] = [random.pick(USERS), randomWindow(), random.pick([1, 7, 200])]
+    const path = `/user_profiles/${encodeURIComponent(cookie)}?${range(instant(fromMs), instant(toMs))}&limit=${limit}`
+    return async () => {
+      const { views, buys } = await posted(tenant, path)
+      for (const [action, list] of [['VIEW', views], ['BUY', buys]] as const) {
+        const fault = models.get(tenant)?.faultOfList({ cookie, action, fromMs, toMs, limit }, list)
+        expect([path, action, fault]).toEqual([path, action, undefined])
+        found += list.length
+      }
+    }
+  })
+  expect(found).toBeGreaterThan(QUESTIONS)
+})
+
+test('user_tags: the aggregates of any minutes', async () => {
+  const models = new Map(tenants.map((tenant) => [tenant, new UserTagsModel(userTags.get(tenant) ?? [])]))
+  await forQuestions(QUESTIONS, (tenant) => {
+    const fromMs = Math.floor(timeNearEdge(random) / MINUTE_MS) * MINUTE_MS
+    const question = {
+      fromMs,
+      minutes: random.below(11),
+      action: random.pick(['VIEW', 'BUY']),
+      aggregates: random.pick([['COUNT', 'SUM_PRICE'], ['SUM_PRICE']]),
+      filters: random.pick([{}, { origin: random.pick(ORIGINS) }, { brand_id: random.pick(BRANDS) },
+        { origin: random.pick(ORIGINS), brand_id: random.pick(BRANDS) }])
+    }
+    const parameters = new URLSearchParams({ action: question.action, ...question.filters })
+    for (const name of question.aggregates) parameters.append('aggregates', name)
+    const minutes = range(minute(fromMs), minute(fromMs + question.minutes * MINUTE_MS))
+    const path = `/aggregates?${minutes}&${String(parameters)}`
+    return async () => {
+      expect([path, await posted(tenant, path)]).toEqual([path, models.get(tenant)?.aggregates(question)])
     }
   })
 })
@@ -185,6 +246,13 @@ const ASKED: AskedStream[] = [{
   measures: [{ fn: 'count' }],
   conditions: [{ field: 'pageUrl', ops: ['=', '!=', 'contains'], values: USERS }],
   eventsOf: (tenant) => modelEvents(visits.get(tenant), 'visitedAt')
+}, {
+  stream: 'user_tags',
+  groups: ['action', 'origin', 'brand_id', 'device', 'product_id'],
+  measures: [{ fn: 'count' }, { fn: 'sum', field: 'price' }, { fn: 'max', field: 'price' }, { fn: 'uniq', field: 'cookie' }],
+  conditions: [{ field: 'brand_id', ops: ['=', '!=', 'starts_with'], values: BRANDS },
+    { field: 'price', ops: ['<', '>='], values: [0, 500] }],
+  eventsOf: (tenant) => (userTags.get(tenant) ?? []).map((one) => modelTag(one as UserTag))
 }]
 
 describe('any question', () => {
