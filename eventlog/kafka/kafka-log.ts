@@ -3,7 +3,7 @@ import { GroupConsumer } from './group-consumer.ts'
 import { GroupMembership } from './group-membership.ts'
 import { TopicProducer } from './topic-producer.ts'
 import { openCluster } from './cluster.ts'
-import { toClient, toLimits } from './settings.ts'
+import { toClient, toLimits, toTopicConfig } from './settings.ts'
 import { protocolError, toLogError, within } from './errors.ts'
 import type { Admin, Kafka } from 'kafkajs'
 import type { Options } from 'p-retry'
@@ -47,16 +47,7 @@ class KafkaLog implements EventLog {
 
   async createTopics (topics: readonly TopicSpec[]): Promise<void> {
     await this.#ask('create topics', async (admin) => {
-      await admin.createTopics({
-        topics: topics.map(({ name, partitions, replicationFactor, retentionMs }) => ({
-          topic: name,
-          numPartitions: partitions,
-          replicationFactor: replicationFactor ?? -1,
-          configEntries: retentionMs === undefined
-            ? []
-            : [{ name: 'retention.ms', value: String(retentionMs) }]
-        }))
-      })
+      await admin.createTopics({ topics: topics.map(toTopicConfig) })
     })
   }
 

@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs'
-import type { KafkaConfig, LogEntry } from 'kafkajs'
+import type { ITopicConfig, KafkaConfig, LogEntry } from 'kafkajs'
+import type { TopicSpec } from '../event-log.ts'
 
 /** Where the adapter writes what an operator may want to know. pino's loggers have this shape. */
 export interface KafkaLogger {
@@ -71,6 +72,18 @@ export function toClient (settings: KafkaSettings, limits: Limits): Kafka {
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => writeEntry(limits.log, entry)
   })
+}
+
+/** A topic as the broker is asked for it: copies that no setting names are those of its own default. */
+export function toTopicConfig (
+  { name, partitions, replicationFactor, retentionMs }: TopicSpec
+): ITopicConfig {
+  return {
+    topic: name,
+    numPartitions: partitions,
+    replicationFactor: replicationFactor ?? -1,
+    configEntries: retentionMs === undefined ? [] : [{ name: 'retention.ms', value: String(retentionMs) }]
+  }
 }
 
 /** kafkajs calls every failed attempt an error, also one that a retry mends: none is more than a warning. */

@@ -119,6 +119,14 @@ describe.skipIf(brokers[0] === '')('on a broker', () => {
       await other.close()
     })
 
+    test('a topic has the partitions it was asked for, and is refused where it cannot have the copies', async () => {
+      const [wide, safe] = [`wide-${topic}`, `safe-${topic}`]
+      await log.createTopics([{ name: wide, partitions: 4 }])
+      expect((await log.offsets(wide)).map(({ partition }) => partition)).toEqual([0, 1, 2, 3])
+      const copied = log.createTopics([{ name: safe, partitions: 1, replicationFactor: 30_000 }])
+      await expect(copied).rejects.toMatchObject({ cause: { errors: [{ type: 'INVALID_REPLICATION_FACTOR' }] } })
+    })
+
     test('a record just below the limit is taken, one byte more is refused', async () => {
       const limited = openKafkaLog({ ...settings, recordBytesMax: 1_000_000 })
       const large = { ...record('k', ''), value: Buffer.alloc(999_999) }
