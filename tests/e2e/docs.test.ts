@@ -31,10 +31,12 @@ const PAGES = [
 /** What a page shows being refused. */
 const REFUSALS: Readonly<Record<string, number[]>> = { 'README.md': [400] }
 
+/** How a page says that `millrace` is called. */
+const MILLRACE = /`millrace`(?: command)? is `([^`]+)`/
 /** What a reader has at hand; KEY outlives the block that sets it. */
-const PREAMBLE = `
+const preambleOf = (page: string) => `
 set -eo pipefail
-millrace () { "$NODE" --disable-warning=TimeoutNegativeWarning cli/main.ts "$@"; }
+millrace () { ${MILLRACE.exec(readFileSync(page, 'utf8'))?.[1] ?? 'false'} "$@"; }
 curl () { command curl -sS -w '%{stderr}status %{http_code}\\n' "$@"; }
 remember () { [ -z "$KEY" ] || printf '%s' "$KEY" > "$KEY_FILE"; }
 trap remember EXIT
@@ -74,17 +76,18 @@ describe.skipIf(!toolsAreThere())('the examples', () => {
   })
 
   /** Runs a block as it stands, but for the ports; its output, when what it sent is stored. */
-  async function outputOf ({ text }: CodeBlock, refusals: readonly number[]): Promise<string> {
+  async function outputOf (page: string, { text }: CodeBlock): Promise<string> {
     const { http, clickHouse } = millrace.place.ports
     const script = text
       .replaceAll(/(localhost|127\.0\.0\.1):8080/g, `127.0.0.1:${http}`)
       .replaceAll('127.0.0.1:8123', `127.0.0.1:${clickHouse}`)
-    const env = { PATH: process.env['PATH'], NODE: process.execPath, KEY_FILE: keyFile, DATA_DIR: millrace.place.directory }
-    const { stdout, stderr } = await run('bash', ['-c', PREAMBLE + script], {
+    const env = { PATH: process.env['PATH'], KEY_FILE: keyFile, DATA_DIR: millrace.place.directory }
+    const { stdout, stderr } = await run('bash', ['-c', preambleOf(page) + script], {
       env, cwd: resolve('.'), timeout: BLOCK_MS_MAX
     })
     const statuses = [...stderr.matchAll(/^status (\d+)$/gm)].map(([, status]) => Number(status))
-    expect([text, stdout, statuses.filter((status) => status >= 400)]).toEqual([text, stdout, refusals])
+    const refused = statuses.filter((status) => status >= 400)
+    expect([text, stdout, refused]).toEqual([text, stdout, REFUSALS[page] ?? []])
     await log.drained(STORED_MS_MAX)
     await newKeyWorks(text)
     return stdout
@@ -106,7 +109,7 @@ describe.skipIf(!toolsAreThere())('the examples', () => {
     })
     expect(requests.length).toBeGreaterThan(0)
     for (const [index, block] of requests) {
-      const output = await outputOf(block, REFUSALS[page] ?? [])
+      const output = await outputOf(page, block)
       const answer = blocks[index + 1]
       if (answer?.adjacent !== true || answer.language === 'sh') continue
       if (answer.language === 'json') expect([block.text, JSON.parse(output)]).toEqual([block.text, shown(answer.text)])

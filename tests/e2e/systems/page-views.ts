@@ -1,4 +1,4 @@
-/** What a client of page_views may rely on: systems.md would say it in prose, this in requests. */
+/** What a client of page_views may rely on: docs/systems/page-views.md says it in prose, this in requests. */
 import { describe, expect, test } from 'vitest'
 import { eventRefusals, expectProblem } from '../refusals.ts'
 import type { KeyedSystem, Tenant } from '../../support/keyed-system.ts'
