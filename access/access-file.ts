@@ -15,10 +15,14 @@ export const SCOPES = ['ingest', 'query', 'admin'] as const
 /** Keys in one file: all of them are in memory, and each has a counter. */
 export const KEYS_MAX = 10_000
 const FILE_BYTES_MAX = 8 * 1024 * 1024
-const NAME_LENGTH_MAX = 256
+export const NAME_LENGTH_MAX = 256
 const ORIGINS_MAX = 100
 /** Far above any rate of a single key. */
 const RATE_LIMIT_MAX = 1_000_000
+
+const ORGANISATION_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/
+/** The same in words. */
+export const ORGANISATION_ID_RULE = '1 to 63 of a-z, 0-9, _ and -, with a letter or digit first'
 
 const strict = { additionalProperties: false }
 const Name = Type.String({ maxLength: NAME_LENGTH_MAX })
@@ -26,7 +30,7 @@ const Time = Type.String({ maxLength: 40 })
 
 const OrganisationSchema = Type.Object({
   // The tenant of every event that is sent with its keys.
-  id: Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' }),
+  id: Type.String({ pattern: ORGANISATION_ID.source }),
   name: Name,
   // Web origins whose pages may call with the organisation's keys.
   origins: Type.Array(Type.String({ maxLength: 256 }), { maxItems: ORIGINS_MAX }),
@@ -85,6 +89,10 @@ export function parseAccessFile (text: string | undefined): AccessFile {
   checkOrganisations(content.organisations)
   checkKeys(content)
   return content
+}
+
+export function isOrganisationId (text: string): boolean {
+  return ORGANISATION_ID.test(text)
 }
 
 /** Is it a web origin, as browsers send it? */

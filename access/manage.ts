@@ -1,5 +1,5 @@
 /** What the commands do to the file of keys: pure functions from one content to the next. */
-import { KEYS_MAX, isOrigin } from './access-file.ts'
+import { KEYS_MAX, NAME_LENGTH_MAX, ORGANISATION_ID_RULE, isOrganisationId, isOrigin } from './access-file.ts'
 import { AccessError } from './errors.ts'
 import { hashSecret } from './key-secret.ts'
 import type { AccessFile, Key, Organisation } from './access-file.ts'
@@ -21,6 +21,10 @@ export function withOrganisation (
   if (file.organisations.some((organisation) => organisation.id === id)) {
     throw new AccessError('organisation_exists', `There is an organisation ${id} already`)
   }
+  if (!isOrganisationId(id)) {
+    throw new AccessError('argument_invalid', `${id} is no id of an organisation: ${ORGANISATION_ID_RULE}`)
+  }
+  checkName(name)
   const organisation: Organisation = {
     id, name, origins: origins.map(checkOrigin), created_at: new Date(nowMs).toISOString()
   }
@@ -54,6 +58,7 @@ export function withKey (file: AccessFile, newKey: NewKey, nowMs: number): Acces
   const created = new Date(nowMs).toISOString()
   const missing = organisation === STANDARD_ORGANISATION &&
     !file.organisations.some((known) => known.id === organisation)
+  checkName(name)
   const next = missing ? withOrganisation(file, { id: organisation, name: '', origins: [] }, nowMs) : file
   checkOrganisation(next, organisation)
   if (file.keys.length >= KEYS_MAX) throw new AccessError('argument_invalid', `There are ${KEYS_MAX} keys already`)
@@ -84,6 +89,16 @@ export function withRevokedKey (file: AccessFile, id: string, nowMs: number): Ac
 function checkOrigin (text: string): string {
   if (isOrigin(text)) return text
   throw new AccessError('argument_invalid', `${text} is not an origin such as https://shop.example`)
+}
+
+function checkName (name: string): void {
+  if (name.length <= NAME_LENGTH_MAX) return
+  throw new AccessError('argument_invalid', `A name has at most ${NAME_LENGTH_MAX} characters`)
+}
+
+/** Throws AccessError `organisation_unknown`. The standard one needs not be created. */
+export function requireOrganisation (file: AccessFile, id: string): void {
+  if (id !== STANDARD_ORGANISATION) checkOrganisation(file, id)
 }
 
 function checkOrganisation (file: AccessFile, id: string): void {

@@ -1,8 +1,9 @@
 /** `millrace orgs …` and `millrace keys …`: what an operator does with organisations and API keys. */
+import { resolve } from 'node:path'
 import { Option } from 'commander'
 import {
   SCOPES, accessFileOf, accessFileSettings, changeAccessFile, newKeyId, newSecret, parseAccessFile,
-  readAccessText, withKey, withOrganisation, withOrigins, withRevokedKey
+  readAccessText, requireOrganisation, withKey, withOrganisation, withOrigins, withRevokedKey
 } from '../access/index.ts'
 import { describeSettings, loadSettings } from './settings.ts'
 import { keysTable, organisationsTable } from './access-tables.ts'
@@ -89,7 +90,9 @@ function addKeyCommands (keys: Command, io: CommandIo): void {
     .option('--org <id>', 'of one organisation')
     .option('--json', 'for machines')
     .action(async ({ org, json }: { org?: string, json?: true }) => {
-      const listed = (await read(io)).keys
+      const file = await read(io)
+      if (org !== undefined) requireOrganisation(file, org)
+      const listed = file.keys
         .filter(({ organisation }) => org === undefined || organisation === org)
         .map(({ sha256, ...key }) => key)
       io.print(json === true ? JSON.stringify(listed, null, 2) : keysTable(listed, io.nowMs()))
@@ -97,7 +100,10 @@ function addKeyCommands (keys: Command, io: CommandIo): void {
 }
 
 async function change (io: CommandIo, work: (file: AccessFile) => AccessFile): Promise<void> {
-  await changeAccessFile(fileOf(io), work)
+  const file = fileOf(io)
+  await changeAccessFile(file, work)
+  // A command of another folder changes another file than the roles read.
+  io.note(`Written to ${resolve(file)}.`)
 }
 
 async function read (io: CommandIo): Promise<AccessFile> {

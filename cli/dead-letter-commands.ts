@@ -13,6 +13,8 @@ import type { BulkAnswer, DeadLetters, LetterList } from '../dead-letters/index.
 import type { CommandIo } from './access-commands.ts'
 
 const STANDARD_ORGANISATION = 'default'
+/** Of one line; `show` has it whole. */
+const DETAIL_LENGTH_MAX = 60
 const NO_LOG = { debug: () => undefined, warn: () => undefined }
 
 interface Filter {
@@ -115,7 +117,7 @@ function listText ({ dead_letters: letters }: LetterList): string {
     letter.reason,
     letter.received_at,
     String(letter.size_bytes),
-    letter.detail.slice(0, 60)
+    letter.detail.length > DETAIL_LENGTH_MAX ? `${letter.detail.slice(0, DETAIL_LENGTH_MAX - 1)}…` : letter.detail
   ]))
 }
 

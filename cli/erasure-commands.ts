@@ -1,5 +1,8 @@
 /** `millrace erasures …`: asks for erasures and shows their receipts, straight on the database. */
 import { v7 } from 'uuid'
+import {
+  accessFileOf, accessFileSettings, parseAccessFile, readAccessText, requireOrganisation
+} from '../access/index.ts'
 import { clickHouseConfig, clickHouseSettings, createWriteClient } from '../clickhouse/index.ts'
 import { ErasureStore, Erasures, erasureSettings } from '../erasure/index.ts'
 import { eventLogConfig, eventLogSettings } from '../eventlog/index.ts'
@@ -10,7 +13,9 @@ import type { Command } from 'commander'
 import type { Receipt } from '../erasure/index.ts'
 import type { CommandIo } from './access-commands.ts'
 
-const SETTINGS = { ...clickHouseSettings, ...eventLogSettings, ...erasureSettings }
+const SETTINGS = {
+  ...accessFileSettings, ...clickHouseSettings, ...eventLogSettings, ...erasureSettings
+}
 const STANDARD_ORGANISATION = 'default'
 const LIST_MAX = 200
 
@@ -23,6 +28,7 @@ export function addErasureCommands (program: Command, io: CommandIo): void {
     .option('--org <id>', 'whose subject it is', STANDARD_ORGANISATION)
     .option('--stream <name...>', 'streams to erase from; all of them without it')
     .action(async (subject: string, { org, stream }: { org: string, stream?: string[] }) => {
+      await requireKnown(org, io)
       const receipt = await withErasures(io, (open) => open.create({ tenant: org, subject, streams: stream }))
       io.note('From now on no read shows what was accepted until then. The erasure is:')
       io.print(receipt.id)
@@ -41,6 +47,12 @@ export function addErasureCommands (program: Command, io: CommandIo): void {
     .action(async (id: string, { org }: { org: string }) => {
       io.print(JSON.stringify(await withErasures(io, (open) => open.show(org, id)), null, 2))
     })
+}
+
+/** A slip in the name would be an erasure of nothing, with a receipt. Throws AccessError. */
+async function requireKnown (organisation: string, { env }: CommandIo): Promise<void> {
+  const file = accessFileOf(loadSettings(accessFileSettings, env))
+  requireOrganisation(parseAccessFile(await readAccessText(file)), organisation)
 }
 
 async function withErasures<T> (
@@ -68,7 +80,8 @@ function erasuresTable (receipts: readonly Receipt[]): string {
     receipt.state,
     receipt.cutoff,
     receipt.streams.join(','),
-    String(receipt.tables.reduce((rows, each) => rows + each.rows_masked, 0)),
+    // Nothing has been looked for yet: 0 would say that nothing was found.
+    receipt.state === 'hidden' ? '' : String(receipt.tables.reduce((rows, each) => rows + each.rows_masked, 0)),
     receipt.removed_at ?? ''
   ]))
 }

@@ -1,6 +1,6 @@
 import { v7 } from 'uuid'
 import { MillraceError, streams } from '../contract/index.ts'
-import { clickHouseConfig, createWriteClient } from '../clickhouse/index.ts'
+import { clickHouseConfig, clickHouseUrl, createWriteClient } from '../clickhouse/index.ts'
 import { eventLogConfig } from '../eventlog/index.ts'
 import {
   ErasureStore, Erasures, SubjectHasher, TombstoneLease, createErasureMetrics, erasureSettings,
@@ -32,10 +32,10 @@ const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]'])
  * that every role finds the same. Undefined elsewhere.
  */
 export function openSubjectHasher (
-  env: Pick<ErasureEnv, 'ERASURE_KEY' | 'DATA_DIR' | 'CLICKHOUSE_URL'>
+  env: Pick<ErasureEnv, 'ERASURE_KEY' | 'DATA_DIR' | 'CLICKHOUSE_URL' | 'CLICKHOUSE_PORT'>
 ): SubjectHasher | undefined {
   if (env.ERASURE_KEY !== undefined) return new SubjectHasher(env.ERASURE_KEY)
-  const { hostname } = new URL(env.CLICKHOUSE_URL)
+  const { hostname } = new URL(clickHouseUrl(env))
   return LOOPBACK_HOSTS.has(hostname) ? new SubjectHasher(keyInFolder(env.DATA_DIR)) : undefined
 }
 

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander'
 import { AccessError } from '../access/index.ts'
 import { MillraceError } from '../contract/index.ts'
 import { ReplayError } from '../replay/index.ts'
+import { describeFault, isOwnError, isSystemError } from './describe-fault.ts'
 import { EXIT_FAULT, EXIT_SETTINGS } from './exit-codes.ts'
 import { RoleFault, buildProgram } from './program.ts'
 import { SettingsError } from './settings.ts'
@@ -15,8 +16,8 @@ await program.parseAsync().catch((error) => error instanceof RoleFault ? failRol
 /** A command that is no role: what its operator can mend is said in one line. */
 function failCommand (error: unknown): never {
   const mendable = [AccessError, InvalidArgumentError, MillraceError, ReplayError, SettingsError]
-  const known = mendable.some((each) => error instanceof each)
-  console.error(known ? (error as Error).message : error)
+  const known = isSystemError(error) || mendable.some((each) => error instanceof each)
+  console.error(known ? describeFault(error) : error)
   process.exit(error instanceof SettingsError ? EXIT_SETTINGS : EXIT_FAULT)
 }
 
@@ -26,10 +27,7 @@ function failRole ({ role, cause }: RoleFault): never {
     console.error(`${role} cannot start with this environment:\n${cause.faults.map((fault) => `  ${fault}`).join('\n')}`)
     process.exit(EXIT_SETTINGS)
   }
-  if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') {
-    console.error(`${role} cannot start: ${(cause as Error).message}`)
-    process.exit(EXIT_SETTINGS)
-  }
-  console.error(`${role} cannot start:`, cause)
-  process.exit(EXIT_FAULT)
+  if (isSystemError(cause) || isOwnError(cause)) console.error(`${role} cannot start: ${describeFault(cause)}`)
+  else console.error(`${role} cannot start:`, cause)
+  process.exit((cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? EXIT_SETTINGS : EXIT_FAULT)
 }

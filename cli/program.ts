@@ -1,5 +1,6 @@
 /** The command `millrace` with all that it can do. Nothing here ends the process. */
 import { Command } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
 import { addAccessCommands } from './access-commands.ts'
 import { addDeadLetterCommands } from './dead-letter-commands.ts'
 import { addErasureCommands } from './erasure-commands.ts'
@@ -26,7 +27,8 @@ export class RoleFault extends Error {
 export function buildProgram (io: CommandIo): Command {
   const program = new Command('millrace')
     .description('A stream-processing pipeline: events over HTTP, exactly once in ClickHouse, answered in milliseconds')
-    .showHelpAfterError()
+    .version(manifest.version)
+    .showHelpAfterError('(--help says what there is)')
   for (const role of roles) addRole(program, role, io)
   addAccessCommands(program, io)
   addErasureCommands(program, io)

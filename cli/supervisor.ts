@@ -90,7 +90,7 @@ export class Supervisor {
       }
       if (outcome === 0 && spec.endsByItself) return
       if (attempt === FIRST_STARTS_MAX || outcome === EXIT_SETTINGS) {
-        throw new ChildStartError(`${spec.name} does not start: it ended with code ${String(outcome)}`)
+        throw new ChildStartError(`${spec.name} does not start: it ended with ${typeof outcome === 'number' ? `code ${outcome}` : outcome}`)
       }
       await this.#pause(attempt)
     }
@@ -121,7 +121,8 @@ export class Supervisor {
     const ended = exitOf(child).then((code) => {
       this.#running.delete(spec.name)
       if (!spec.endsByItself && !this.#stopping.signal.aborted) {
-        log.warn({ child: spec.name, pid: child.pid, code }, 'child ended')
+        const how = typeof code === 'number' ? { code } : { signal: code }
+        log.warn({ child: spec.name, pid: child.pid, ...how }, 'child ended')
       }
       return code
     })

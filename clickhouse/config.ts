@@ -2,14 +2,22 @@ import { join } from 'node:path'
 import { Type } from 'typebox'
 import type { Static, TObject } from 'typebox'
 
+/** The one that ClickHouse tools expect. */
+const EMBEDDED_PORT = 8123
+
 /**
  * Settings of everything that speaks to ClickHouse, keyed by environment variable. cli composes the settings
  * of a role from such fragments; nothing here reads the environment.
  */
 export const clickHouseSettings = {
-  CLICKHOUSE_URL: Type.String({
-    default: 'http://127.0.0.1:8123',
-    description: 'ClickHouse HTTP interface; the default is the embedded server.'
+  CLICKHOUSE_URL: Type.Optional(Type.String({
+    description: 'ClickHouse HTTP interface; without it the embedded server of this machine, which start starts.'
+  })),
+  // Kubernetes puts tcp://… there where a service is named clickhouse: nobody's fault, and not meant for us.
+  CLICKHOUSE_PORT: Type.String({
+    default: String(EMBEDDED_PORT),
+    pattern: '^(\\d{1,5}|tcp://.*)$',
+    description: 'Port of the embedded server, where there is no CLICKHOUSE_URL.'
   }),
   CLICKHOUSE_DATABASE: Type.String({
     default: 'millrace',
@@ -105,10 +113,22 @@ export interface ReadLimits {
   resultBytesMax: number
 }
 
+type ClickHouseEnv = Omit<Static<TObject<typeof clickHouseSettings>>, 'CLICKHOUSE_PORT'> & {
+  /** A number where a role starts the embedded server itself. */
+  CLICKHOUSE_PORT: string | number
+}
+
+/** Where ClickHouse is: the one that is named, or the embedded one. */
+export function clickHouseUrl ({ CLICKHOUSE_URL: url, CLICKHOUSE_PORT: port }: Pick<
+  ClickHouseEnv, 'CLICKHOUSE_URL' | 'CLICKHOUSE_PORT'
+>): string {
+  return url ?? `http://127.0.0.1:${/^\d+$/.test(String(port)) ? port : EMBEDDED_PORT}`
+}
+
 /** The ClickHouse slice of a validated environment. */
-export function clickHouseConfig (env: Static<TObject<typeof clickHouseSettings>>): ClickHouseConfig {
+export function clickHouseConfig (env: ClickHouseEnv): ClickHouseConfig {
   return {
-    url: env.CLICKHOUSE_URL,
+    url: clickHouseUrl(env),
     database: env.CLICKHOUSE_DATABASE,
     user: env.CLICKHOUSE_USER,
     password: env.CLICKHOUSE_PASSWORD,
@@ -143,7 +163,7 @@ export const embeddedServerSettings = {
     description: 'The embedded server listens on loopback only.'
   }),
   CLICKHOUSE_PORT: Type.Integer({
-    default: 8123,
+    default: EMBEDDED_PORT,
     minimum: 0,
     maximum: 65_535,
     description: 'Port of the embedded server: the one that ClickHouse tools expect. 0 takes a free one.'

@@ -1,5 +1,5 @@
 export {
-  clickHouseConfig, clickHouseSettings, embeddedServerConfig, embeddedServerSettings
+  clickHouseConfig, clickHouseUrl, clickHouseSettings, embeddedServerConfig, embeddedServerSettings
 } from './config.ts'
 export type { ClickHouseConfig, EmbeddedServerConfig, EngineLimits, ReadLimits } from './config.ts'
 export {

@@ -6,6 +6,12 @@ import type { RecordDecoder, Rejected, Row, Stream } from '../contract/index.ts'
 /** `retrying`: an attempt began, and nobody knows whether its event reached the log. */
 export const STATES = ['open', 'retrying', 'retried'] as const
 
+/** Why a record could not be stored, as docs/operations.md explains them. */
+export const REASONS = [
+  'rejected_at_ingest', 'bad_framing', 'bad_bytes', 'unknown_schema', 'incompatible_schema', 'invalid_record',
+  'refused_by_storage'
+] as const
+
 export type DeadLetterState = typeof STATES[number]
 
 /** A dead letter without its bytes, as lists show it. */

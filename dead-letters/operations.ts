@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { pageViews, streams } from '../contract/index.ts'
 import { jsonAnswer } from '../http/index.ts'
-import { STATES } from './dead-letter.ts'
+import { REASONS, STATES } from './dead-letter.ts'
 import type { TSchema } from 'typebox'
 import type { Operation } from '../http/index.ts'
 
@@ -17,7 +17,7 @@ const TIME = { type: 'string', format: 'date-time' }
 
 const FILTER = {
   stream: Type.Optional(choice(streams.map(({ name }) => name), 'Of one stream.')),
-  reason: Type.Optional(Type.String({ description: 'Of one reason.', examples: ['bad_bytes'] })),
+  reason: Type.Optional(choice(REASONS, 'Of one reason.')),
   state: Type.Optional(choice(STATES, 'In one state.')),
   from: Type.Optional(Type.Unsafe({ ...TIME, description: 'That arrived at or after this time.' })),
   to: Type.Optional(Type.Unsafe({ ...TIME, description: 'That arrived before this time.' })),

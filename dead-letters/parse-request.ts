@@ -1,6 +1,6 @@
 import { MillraceError, parseTime, streams } from '../contract/index.ts'
-import { ParameterFaults, parseChoice, parseText, refuseUnknown, valuesOf } from '../http/index.ts'
-import { STATES } from './dead-letter.ts'
+import { ParameterFaults, parseChoice, refuseUnknown, valuesOf } from '../http/index.ts'
+import { REASONS, STATES } from './dead-letter.ts'
 import type { RawQuery } from '../http/index.ts'
 import type { LetterCursor, LetterFilter, LetterPage } from './queries.ts'
 
@@ -75,9 +75,8 @@ function parseFilter (query: RawQuery, faults: ParameterFaults): LetterFilter {
 }
 
 function parseReason (query: RawQuery, faults: ParameterFaults): string | undefined {
-  const [text, ...others] = valuesOf(query, 'reason')
-  if (others.length > 0) return faults.add('reason', 'invalid_parameter', 'must stand once')
-  return text === undefined ? undefined : parseText('reason', text, faults)
+  const reason = parseChoice(query, 'reason', ['', ...REASONS], '', faults)
+  return reason === '' ? undefined : reason
 }
 
 function parseInstant (query: RawQuery, name: string, faults: ParameterFaults): number | undefined {

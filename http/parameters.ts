@@ -59,6 +59,6 @@ export function parseChoice<Choice extends string> (
   const values = valuesOf(query, name)
   const choice = values.length === 0 ? fallback : choices.find((each) => each === values[0])
   if (choice !== undefined && values.length <= 1) return choice
-  faults.add(name, 'invalid_parameter', `must be one of ${choices.join(', ')}`)
+  faults.add(name, 'invalid_parameter', `must be one of ${choices.filter((each) => each !== '').join(', ')}`)
   return fallback
 }

@@ -1,10 +1,12 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
+import { clickHouseUrl } from '../../clickhouse/index.ts'
 import { Supervisor } from '../supervisor.ts'
 import { clickHouseRole } from './clickhouse.ts'
 import { accessCheck, kafkaCredentialsCheck, questionSecondsCheck } from '../settings-checks.ts'
 import { defineRole } from '../role.ts'
+import { requireFreePorts } from '../free-ports.ts'
 import { migrateRole } from './migrate.ts'
 import { processorsRole } from './processors.ts'
 import { serveRole } from './serve.ts'
@@ -24,14 +26,11 @@ const startSettings = {
   ...migrateRole.settings,
   ...processorsRole.settings,
   ...serveRole.settings,
-  CLICKHOUSE_URL: Type.Optional(Type.String({
-    description: 'ClickHouse HTTP interface; without it an embedded ClickHouse is started.'
-  })),
   CLICKHOUSE_PORT: Type.Integer({
     default: 8123,
     minimum: 1,
     maximum: 65_535,
-    description: 'Port of the embedded server: the one that ClickHouse tools expect. The role clickhouse alone takes a free one for 0.'
+    description: 'Port of the embedded server: the one that ClickHouse tools expect. Other roles and commands look for it there, where there is no CLICKHOUSE_URL; the role clickhouse alone takes a free one for 0.'
   }),
   PROCESSORS_PORT: Type.Integer({
     default: 8081,
@@ -59,14 +58,20 @@ export const startRole = defineRole({
   settings: startSettings,
   checks: [accessCheck, kafkaCredentialsCheck, questionSecondsCheck, portsCheck],
   start: async (env, { log, processEnv }) => {
-    const clickHouseUrl = env.CLICKHOUSE_URL ?? `http://127.0.0.1:${env.CLICKHOUSE_PORT}`
+    await requireFreePorts([
+      { setting: 'HTTP_PORT', host: env.HTTP_HOST, port: env.HTTP_PORT },
+      { setting: 'PROCESSORS_PORT', host: '127.0.0.1', port: env.PROCESSORS_PORT },
+      ...(env.CLICKHOUSE_URL === undefined
+        ? [{ setting: 'CLICKHOUSE_PORT', host: env.CLICKHOUSE_HOST, port: env.CLICKHOUSE_PORT }]
+        : [])
+    ])
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
     // Node keeps the compiled modules: each child starts in about half the time.
     const compileCache = join(resolve(env.DATA_DIR), 'compile-cache')
     const child = (name: string, own: NodeJS.ProcessEnv = {}, rest: Partial<ChildSpec> = {}): ChildSpec => ({
       name,
       args: [...NODE_FLAGS, MAIN, name],
-      env: { NODE_COMPILE_CACHE: compileCache, ...processEnv, CLICKHOUSE_URL: clickHouseUrl, ...own },
+      env: { NODE_COMPILE_CACHE: compileCache, ...processEnv, CLICKHOUSE_URL: clickHouseUrl(env), ...own },
       endsByItself: false,
       niceness: 0,
       ...rest

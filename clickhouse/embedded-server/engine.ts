@@ -37,10 +37,10 @@ export interface EngineAnswer {
   writtenBytes: number
 }
 
-/** The data directory cannot be opened. */
+/** The data directory cannot be opened; a process that has it may be about to end. */
 export class DataDirectoryError extends Error {
   readonly code = 'data_directory_unavailable'
-  readonly retryable = false
+  readonly retryable = true
   override readonly name = 'DataDirectoryError'
 }
 

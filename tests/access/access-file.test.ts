@@ -113,7 +113,9 @@ describe('writing', () => {
     await changeAccessFile(folder.file, organisation('acme'))
     const before = readFileSync(folder.file, 'utf8')
     await expect(changeAccessFile(folder.file, organisation('acme'))).rejects.toThrow()
-    const attempt = changeAccessFile(folder.file, organisation('not an id'))
+    const attempt = changeAccessFile(folder.file, (file) => {
+      return { ...file, organisations: file.organisations.map((each) => ({ ...each, id: 'not an id' })) }
+    })
     await expect(attempt).rejects.toMatchObject({ code: 'access_file_invalid' })
     expect(readFileSync(folder.file, 'utf8')).toBe(before)
     folder.write('{')

@@ -52,6 +52,15 @@ describe('millrace keys', () => {
     expect((await run('keys', 'list')).printed).not.toContain(printed)
   })
 
+  test('create says which file it wrote: a command of another folder writes another one', async () => {
+    const { noted } = await run('keys', 'create', '--org', 'default', '--scope', 'query')
+    expect(noted.split('\n')).toContain(`Written to ${join(directory, 'access.json')}.`)
+  })
+
+  test('the list of an organisation that there is not is refused', async () => {
+    await expect(run('keys', 'list', '--org', 'nope')).rejects.toMatchObject({ code: 'organisation_unknown' })
+  })
+
   test('revoke is seen in the list, which can be that of one organisation', async () => {
     await run('orgs', 'create', 'acme')
     await run('keys', 'create', '--org', 'acme', '--scope', 'admin')
@@ -70,7 +79,8 @@ describe('millrace keys', () => {
     [['keys', 'create', '--org', 'default', '--scope', 'query', '--expires', '2020-01-01T00:00:00Z'], 'commander.invalidArgument'],
     [['keys', 'create', '--org', 'default', '--scope', 'query', '--expires', 'soon'], 'commander.invalidArgument'],
     [['keys', 'create', '--org', 'default', '--scope', 'query', '--rate-limit', '0'], 'commander.invalidArgument'],
-    [['orgs', 'create', 'Not An Id'], 'access_file_invalid'],
+    [['orgs', 'create', 'Not An Id'], 'argument_invalid'],
+    [['orgs', 'create', 'acme', '--name', 'x'.repeat(257)], 'argument_invalid'],
     [['orgs', 'create', 'acme', '--origin', '*'], 'argument_invalid']
   ])('%j is refused with %s, and changes nothing', async (words, code) => {
     await expect(run(...words)).rejects.toMatchObject({ code })

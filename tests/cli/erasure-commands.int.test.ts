@@ -52,6 +52,8 @@ test('create prints the id of an erasure, which its organisation lists and shows
   expect(JSON.parse(await run(['show', some]))).toMatchObject({ id: some, state: 'hidden', tables: [], removed_at: null })
   expect((await run(['list'])).split('\n').map((line) => line.split(/ {2,}/).slice(0, 2)))
     .toEqual([['ID', 'STATE'], [all, 'hidden'], [some, 'hidden']])
+  const rows = (await run(['list'])).split('\n').map((line) => line.split(/ +/).at(-2))
+  expect(rows).toEqual(['ROWS', '-', '-'])
   expect(JSON.parse(await run(['list', '--org', 'acme', '--json']))).toEqual([])
   await expect(run(['show', some, '--org', 'acme'])).rejects.toMatchObject({ code: 'erasure_not_found' })
 })
@@ -60,6 +62,7 @@ test.each([
   [['create', 'u1', '--stream', 'page_viewz'], {}, 'unknown_value'],
   [['create', ''], {}, 'invalid_text'],
   [['create', 'u'.repeat(1025)], {}, 'invalid_text'],
+  [['create', 'u1', '--org', 'nope'], {}, 'organisation_unknown'],
   [['show', 'none'], {}, 'erasure_not_found'],
   [['create', 'u1'], { CLICKHOUSE_URL: 'http://clickhouse.example:8123' }, 'erasure_not_configured'],
   [['list'], { CLICKHOUSE_URL: 'http://127.0.0.1:1' }, 'storage_unavailable']

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -135,5 +135,22 @@ describe('--help', () => {
     const shown = await help(name)
     expect(shown).toContain('--check-config')
     for (const variable of Object.keys(role.settings)) expect(shown).toMatch(new RegExp(`^  ${variable}\\b`, 'm'))
+  })
+})
+
+describe('millrace', () => {
+  test('tells its version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    await expect(run({}, '--version')).rejects.toMatchObject({ code: 'commander.version', message: version })
+  })
+
+  test('an argument that there is not is answered in two lines', async () => {
+    const said: string[] = []
+    const program = buildProgram({ env: {}, nowMs: Date.now, print: () => undefined, note: () => undefined })
+    for (const command of allCommands(program)) {
+      command.exitOverride().configureOutput({ writeErr: (text) => { said.push(text) } })
+    }
+    await expect(program.parseAsync(['start', '--nope'], { from: 'user' })).rejects.toBeDefined()
+    expect(said.join('').trim().split('\n')).toEqual(["error: unknown option '--nope'", '(--help says what there is)'])
   })
 })

@@ -25,6 +25,18 @@ test.each([
 test('every setting says what it is for and has a default, or is optional', () => {
   for (const [name, setting] of Object.entries({ ...clickHouseSettings, ...embeddedServerSettings })) {
     expect([name, 'description' in setting]).toEqual([name, true])
-    expect([name, 'default' in setting || name === 'CLICKHOUSE_CLUSTER']).toEqual([name, true])
+    expect([name, 'default' in setting || ['CLICKHOUSE_CLUSTER', 'CLICKHOUSE_URL'].includes(name)]).toEqual([name, true])
   }
+})
+
+test.each([
+  [{ CLICKHOUSE_PORT: '18123' }, 'http://127.0.0.1:18123'],
+  [{ CLICKHOUSE_PORT: '18123', CLICKHOUSE_URL: 'http://c:8123' }, 'http://c:8123'],
+  // Of a service named clickhouse, as Kubernetes announces it.
+  [{ CLICKHOUSE_PORT: 'tcp://10.0.0.1:8123' }, 'http://127.0.0.1:8123']
+])('with %j whoever speaks to ClickHouse looks for it at %s', (given, url) => {
+  const settings = Type.Object(clickHouseSettings)
+  const env = Value.Default(settings, { ...given }) as Static<typeof settings>
+  expect(Value.Check(settings, env)).toBe(true)
+  expect(clickHouseConfig(env).url).toBe(url)
 })

@@ -68,7 +68,7 @@ describe('millrace start that cannot', () => {
     }))
     for (const system of systems) {
       running = system
-      expect(await system.exit()).toBe(1)
+      expect(await system.exit()).toBe(EX_CONFIG)
       // The last lines of a process may be read after its end is known.
       await expect.poll(() => system.lines.join('\n')).toContain(`127.0.0.1:${taken}`)
       await expect.poll(() => system.childPids.filter(isAlive)).toEqual([])
