@@ -41,6 +41,10 @@ export interface Field {
   symbols: readonly string[]
   optional: boolean
   envelope: boolean
+  /** Least value of a number. */
+  minimum?: number
+  /** What the schema has for records of earlier ones; undefined where it has nothing. */
+  default?: unknown
   doc: string
 }
 
@@ -88,6 +92,14 @@ function flatten (record: AvroRecord, prefix: readonly string[], envelope: boole
     const path = [...prefix, field.name]
     const inEnvelope = envelope || field.envelope === true
     if (isRecord(field.type)) return flatten(field.type, path, inEnvelope)
-    return [{ name: field.name, path, ...fieldShape(field.type), envelope: inEnvelope, doc: field.doc }]
+    return [{
+      name: field.name,
+      path,
+      ...fieldShape(field.type),
+      envelope: inEnvelope,
+      ...(field.minimum === undefined ? {} : { minimum: field.minimum }),
+      ...(field.default === undefined ? {} : { default: field.default }),
+      doc: field.doc
+    }]
   })
 }

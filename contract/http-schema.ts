@@ -1,24 +1,20 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, parseTime } from './time.ts'
+import { isStorableTime, parseTime } from './time.ts'
+import { EVENT_ID_LENGTH_MAX, TEXT_LENGTH_MAX, isStorableText } from './text.ts'
 import { fieldShape, isRecord } from './fields.ts'
 import type { AvroField, AvroRecord } from './fields.ts'
 import type { EventKinds, KindFields } from './kinds.ts'
-
-/** Characters (code points) of a client's string, unless a stream says otherwise. */
-export const TEXT_LENGTH_MAX = 1024
-export const EVENT_ID_LENGTH_MAX = 128
 
 /** JSON Schema (draft 7), the dialect that Fastify compiles. */
 export type JsonSchema = Record<string, unknown>
 
 /**
- * String formats that the HTTP schemas use. `storable-text`: no NUL and no lone surrogate, so that UTF-8
- * gives back exactly what came. `event-time`: RFC 3339 inside the range that the tables hold.
+ * String formats that the HTTP schemas use. `event-time`: RFC 3339 inside the range that the tables hold.
  */
 export const FORMATS = {
-  'storable-text': (text: string) => !text.includes('\0') && text.isWellFormed(),
+  'storable-text': isStorableText,
   'event-time': (text: string) => {
     const ms = parseTime(text)
-    return ms !== undefined && ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX
+    return ms !== undefined && isStorableTime(ms)
   }
 }
 

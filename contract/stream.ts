@@ -4,6 +4,7 @@ import { eventSchema } from './http-schema.ts'
 import { flattenFields } from './fields.ts'
 import { fromRow, rawColumns, toRow } from './row.ts'
 import { parseTime, timeTextToKeep } from './time.ts'
+import { recordRules } from './record-rules.ts'
 import type { AvroRecord, Field } from './fields.ts'
 import type { EventKinds } from './kinds.ts'
 import type { JsonSchema } from './http-schema.ts'
@@ -62,6 +63,8 @@ export interface Stream<E = Row, R = Row> extends StreamDeclaration {
   /** Tables that hold rows of a subject, and must be erased from. */
   personalTables: readonly string[]
   toRecord: (event: E, envelope: Envelope) => R
+  /** What ingest would not have taken of a decoded record, for people; undefined where it is an event. */
+  recordFault: (record: R) => string | undefined
   toRow: (record: R, position: RecordPosition) => Row
   fromRow: (row: Row) => E
   /** Key of the record in the log: one tenant's subject stays in one partition, in order. */
@@ -81,6 +84,8 @@ export function defineStream<E extends object, R extends object> (
     if (!fields.some((field) => field.name === name)) throw new Error(`${declaration.name} has no field ${name}`)
   }
   if (declaration.kinds !== undefined) checkKinds(declaration.name, declaration.kinds, fields)
+  const firstFields = new Set(flattenFields(declaration.schemas[0]).map(({ name }) => name))
+  const faultOf = recordRules({ fields, kinds: declaration.kinds, firstFields })
   return {
     ...declaration,
     topic: declaration.name,
@@ -90,6 +95,7 @@ export function defineStream<E extends object, R extends object> (
     rawColumns: rawColumns(fields, dimensions),
     personalTables: tables.bySubject === undefined ? [tables.raw] : [tables.raw, tables.bySubject],
     toRecord: (event, envelope) => toRecord(eventTime, event as Row, envelope) as R,
+    recordFault: (record) => faultOf(record as Row),
     toRow: (record, position) => toRow(fields, record as Row, position),
     fromRow: (row) => fromRow(fields, eventTime, row) as E,
     recordKey: (event, tenant) => recordKey(tenant, (event as Row)[subject] as string)

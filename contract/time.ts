@@ -5,6 +5,11 @@
 export const EVENT_TIME_MS_MIN = 0
 export const EVENT_TIME_MS_MAX = Date.UTC(2105, 11, 31, 23, 59, 59, 999)
 
+/** Whether every table can hold this time, epoch milliseconds. */
+export function isStorableTime (ms: number): boolean {
+  return ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX
+}
+
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/
 
 /** The Gregorian calendar repeats after 400 years. */
@@ -38,7 +43,7 @@ const EPOCH_MILLISECONDS_FROM = 1e11
 export function fromEpoch (number: number): number | undefined {
   // A decimal fraction of a second is not exact in binary: rounding to microseconds first restores it.
   const ms = Math.floor(number >= EPOCH_MILLISECONDS_FROM ? number : Math.round(number * 1e6) / 1e3)
-  return ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX ? ms : undefined
+  return isStorableTime(ms) ? ms : undefined
 }
 
 /** Epoch milliseconds of a UTC civil time, or undefined where there is no such day or time of day. */

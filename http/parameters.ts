@@ -1,4 +1,4 @@
-import { FORMATS, MillraceError, TEXT_LENGTH_MAX } from '../contract/index.ts'
+import { MillraceError, textFault } from '../contract/index.ts'
 import type { ErrorCode, Fault } from '../contract/index.ts'
 
 /** A parsed query string: a parameter that stands several times is an array, in the order of the URL. */
@@ -42,14 +42,8 @@ export function refuseUnknown (query: RawQuery, names: readonly string[], faults
 
 /** The text itself where a stream could hold it: 1 to 1,024 characters, no NUL. */
 export function parseText (name: string, text: string, faults: ParameterFaults): string | undefined {
-  if (text === '') return faults.add(name, 'invalid_parameter', 'must not be empty')
-  if (text.length > TEXT_LENGTH_MAX && [...text].length > TEXT_LENGTH_MAX) {
-    return faults.add(name, 'invalid_parameter', `must not be longer than ${TEXT_LENGTH_MAX} characters`)
-  }
-  if (!FORMATS['storable-text'](text)) {
-    return faults.add(name, 'invalid_parameter', 'must be Unicode without NUL')
-  }
-  return text
+  const fault = textFault(text)
+  return fault === undefined ? text : faults.add(name, 'invalid_parameter', fault)
 }
 
 /** The parameter's value, or `fallback` where it is absent; a fault, and `fallback`, where it is another. */

@@ -1,7 +1,7 @@
-import { EVENT_TIME_MS_MAX, EVENT_TIME_MS_MIN, readPath, recordKey } from '../contract/index.ts'
+import { isStorableTime, recordKey } from '../contract/index.ts'
 import { identityKey } from './identity-key.ts'
 import { emptyContent } from './batch.ts'
-import type { Decoded, Field, Row, Stream } from '../contract/index.ts'
+import type { Decoded, Row, Stream } from '../contract/index.ts'
 import type { LogRecord } from '../eventlog/index.ts'
 import type { Batch, BatchContent, DeadLetter } from './batch.ts'
 import type { StoredArrivals } from './known-ids.ts'
@@ -15,6 +15,8 @@ export interface LoggedEvent {
   identity: StoredId
   /** Set where the event may come again, by a client that repeats it or from a spool. */
   mayComeAgain: boolean
+  /** Why it is no event of the stream after all. */
+  fault?: string | undefined
 }
 
 /** What is left out of the tables though it could be stored. */
@@ -47,7 +49,8 @@ export function readRecords (
         eventId: fields['event_id'] as string,
         receivedAtMs: record.timestampMs
       },
-      mayComeAgain: fields['event_id_origin'] !== 'SERVER'
+      mayComeAgain: fields['event_id_origin'] !== 'SERVER',
+      fault: recordFault(stream, fields, record)
     }
   })
 }
@@ -55,7 +58,7 @@ export function readRecords (
 /** What has to be looked up before a batch can be sorted. */
 export function identitiesToFind (read: ReadonlyArray<LoggedEvent | DeadLetter>): StoredId[] {
   return read.flatMap((item) => {
-    return 'fields' in item && item.mayComeAgain && isStorableTime(item.record.timestampMs) ? [item.identity] : []
+    return 'fields' in item && item.mayComeAgain && item.fault === undefined ? [item.identity] : []
   })
 }
 
@@ -69,7 +72,6 @@ export function sortRecords (
 ): BatchContent {
   const content = emptyContent()
   const isDuplicate = duplicateFilter(deciders)
-  const numbers = stream.fields.filter(({ kind }) => kind === 'number')
   for (const item of read) {
     if (isErased(item, deciders)) {
       content.dropped.erased++
@@ -79,8 +81,7 @@ export function sortRecords (
       content.deadLetters.push(item)
       continue
     }
-    const { record, fields, identity, mayComeAgain } = item
-    const fault = recordFault(fields, record, { eventTime: stream.eventTime, numbers })
+    const { record, fields, identity, mayComeAgain, fault } = item
     if (fault !== undefined) {
       content.deadLetters.push({ record, reason: 'invalid_record', detail: fault })
       continue
@@ -126,22 +127,8 @@ function duplicateFilter ({ storedAt, windowMs, isErased }: Deciders): (identity
   }
 }
 
-/** What no table could hold, though it is valid Avro: only a foreign producer writes such records. */
-function recordFault (
-  fields: Row,
-  { timestampMs }: LogRecord,
-  { eventTime, numbers }: { eventTime: string, numbers: readonly Field[] }
-): string | undefined {
-  if (!isStorableTime(fields[eventTime] as number)) return `${eventTime} is outside its range`
+/** It is valid Avro; only a foreign producer writes such records. */
+function recordFault (stream: Stream, fields: Row, { timestampMs }: LogRecord): string | undefined {
   if (!isStorableTime(timestampMs)) return 'the time of arrival is outside its range'
-  // JSON has no such numbers: null would be sent, and stored as 0.
-  const endless = numbers.find(({ path }) => {
-    const value = readPath(fields, path)
-    return value !== null && !Number.isFinite(value)
-  })
-  return endless === undefined ? undefined : `${endless.name} is not a finite number`
-}
-
-function isStorableTime (ms: number): boolean {
-  return ms >= EVENT_TIME_MS_MIN && ms <= EVENT_TIME_MS_MAX
+  return stream.recordFault(fields)
 }

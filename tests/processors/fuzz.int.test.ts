@@ -10,12 +10,13 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createEncoder, interactions, streams, userTags } from '../../contract/index.ts'
 import { openEventLog } from '../../eventlog/index.ts'
-import { NOTHING_ERASED, createClickHouseSink, createClickHouseStoredIds, startProcessor } from '../../processors/index.ts'
+import { createClickHouseSink, createClickHouseStoredIds, startProcessor } from '../../processors/index.ts'
 import { startTestClickHouse } from '../support/clickhouse.ts'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
 import { createUserTagRecords } from './user-tag-records.ts'
+import type { InteractionRecord } from '../../contract/index.ts'
 import type { EventLog } from '../../eventlog/index.ts'
 import type { Processor } from '../../processors/index.ts'
 import type { TestClickHouse, TestDatabase } from '../support/clickhouse.ts'
@@ -25,6 +26,7 @@ const ROUNDS = 40
 const APPEND_BYTES_MAX = 800_000
 const OVERSIZED_BYTES = 700_000
 const REFUSED_PRICE = 13
+const ERASED = 'an erased one'
 const DELIVERED_MS_MAX = 120_000
 
 /** A record and what must become of it; undefined where chance decides what it still says. */
@@ -45,7 +47,7 @@ afterAll(() => clickHouse.close())
 async function casesOf (random: SeededRandom): Promise<Case[]> {
   const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => random.below(256)))
   const good = (eventId: string): Buffer => records.bytes({ eventId, cookie: `cookie ${random.below(9)}` })
-  const interaction = await infiniteInteraction()
+  const interaction = await interactionBytes()
   const cases: Case[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const whole = good(`g${round}`)
@@ -56,7 +58,8 @@ async function casesOf (random: SeededRandom): Promise<Case[]> {
     const again = records.bytes({ eventId: name, eventIdOrigin: 'HEADER', cookie: name })
     cases.push(
       { value: whole, expected: 'row' },
-      { value: again, expected: round < 20 ? 'row' : 'duplicate' },
+      { value: again, expected: round < 20 ? 'row' : 'dropped' },
+      { value: records.bytes({ eventId: `x${round}`, cookie: ERASED }), expected: 'dropped' },
       { value: Buffer.concat([Buffer.from([0x7f]), bytes(random.below(300))]), expected: 'bad_framing' },
       { value: bytes(random.below(300)) },
       { value: whole.subarray(0, 10 + random.below(whole.length - 10)), expected: 'bad_bytes' },
@@ -67,12 +70,18 @@ async function casesOf (random: SeededRandom): Promise<Case[]> {
       { value: Buffer.concat([Buffer.from([0xc3, 0x02]), bytes(20)]), expected: 'bad_framing' },
       { value: Buffer.alloc(0), expected: 'bad_framing' },
       { value: records.bytes({ eventId: `t${round}`, time: -round - 1 }), expected: 'invalid_record' },
-      { value: interaction, topic: interactions.topic, expected: 'invalid_record' }
+      { value: records.bytes({ eventId: `n${round}`, cookie: 'nul \0' }), expected: 'invalid_record' },
+      { value: records.bytes({ eventId: `e${round}`, cookie: '' }), expected: 'invalid_record' },
+      { value: interaction({}), topic: interactions.topic, expected: 'row' },
+      { value: interaction({ elapsed_time: Infinity }), topic: interactions.topic, expected: 'invalid_record' },
+      { value: interaction({ elapsed_time: -1 }), topic: interactions.topic, expected: 'invalid_record' },
+      { value: interaction({ to_url: null }), topic: interactions.topic, expected: 'invalid_record' },
+      { value: interaction({ browser: 'b' }), topic: interactions.topic, expected: 'invalid_record' }
     )
     if (round % 20 === 0) {
       cases.push(
         { value: records.bytes({ eventId: `r${round}`, price: REFUSED_PRICE }), expected: 'refused_by_storage' },
-        { value: records.bytes({ eventId: `o${round}`, cookie: 'c'.repeat(OVERSIZED_BYTES) }), expected: 'row' },
+        { value: records.bytes({ eventId: `o${round}`, cookie: 'c'.repeat(OVERSIZED_BYTES) }), expected: 'invalid_record' },
         { value: Buffer.concat([Buffer.from([0xc3, 0x01]), bytes(OVERSIZED_BYTES)]), expected: 'unknown_schema' }
       )
     }
@@ -95,14 +104,35 @@ function parts (cases: readonly Case[]): Case[][] {
   return found
 }
 
-/** Valid Avro, and no number that a table or JSON can hold. */
-async function infiniteInteraction (): Promise<Buffer> {
+/** Makes valid Avro of an interaction, whatever is changed in it. */
+async function interactionBytes (): Promise<(changed: Partial<InteractionRecord>) => Buffer> {
   const encoder = await createEncoder(interactions)
   const event = {
-    type: 'session_start' as const, app: 'a', device_id: 'd', timestamp: '2026-01-01T00:00:00Z', elapsed_time: 1
+    type: 'url_change' as const,
+    app: 'a',
+    device_id: 'd',
+    timestamp: '2026-01-01T00:00:00Z',
+    elapsed_time: 1,
+    from_url: '/a',
+    to_url: '/b'
   }
   const record = interactions.toRecord(event, { tenant: 'default', eventId: 'i', eventIdOrigin: 'SERVER' })
-  return encoder.encode({ ...record, elapsed_time: Infinity })
+  return (changed) => encoder.encode({ ...record, ...changed })
+}
+
+type Labels = Record<string, string>
+
+/** Sums of counters, by name and labels. */
+async function countedOf (registry: Registry): Promise<(name: string, labels?: Labels) => number> {
+  const metrics = await registry.getMetricsAsJSON()
+  return (name, labels = {}) => {
+    const values = metrics.find((metric) => metric.name === name)?.values ?? []
+    const own = values.filter((value) => {
+      const has = value.labels as Labels
+      return Object.entries(labels).every(([label, text]) => has[label] === text)
+    })
+    return own.reduce((sum, { value }) => sum + value, 0)
+  }
 }
 
 describeOnEachLog('whatever stands in the topics', (kind) => {
@@ -110,6 +140,7 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'))
   const group = randomUUID()
   const faults: object[] = []
+  const registry = new Registry()
   /** A broker that has just started asks for patience; anything else is a processor that fell over. */
   const noteFault = (fields: { err?: { retryable?: boolean } }): void => {
     if (fields.err?.retryable !== true) faults.push(fields)
@@ -143,7 +174,7 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
       eventLog,
       streams,
       sink: createClickHouseSink(client, 2),
-      erasures: NOTHING_ERASED,
+      erasures: { current: async () => ({ asOfMs: 0, isErased: ({ key }) => key().includes(ERASED) }) },
       storedIdsOf: ({ tables, subject }) => createClickHouseStoredIds({ client, table: tables.raw, subject }),
       config: {
         group,
@@ -154,7 +185,7 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
         schemaWaitMs: 0,
         stallMsMax: 60_000
       },
-      metrics: new Registry(),
+      metrics: registry,
       log: { info: () => {}, warn: () => {}, error: noteFault },
       now: Date.now
     })
@@ -198,8 +229,10 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
       return true
     })
     const outcome = new Map<string, string>()
-    const stored = await rowsOf<{ at: string }>(
-      'SELECT concat(\'user_tags \', toString(_partition), \' \', toString(_offset)) AS at FROM user_tags')
+    const stored = (await Promise.all([userTags, interactions].map(({ topic, tables }) => {
+      return rowsOf<{ at: string }>(
+        `SELECT concat('${topic} ', toString(_partition), ' ', toString(_offset)) AS at FROM ${tables.raw}`)
+    }))).flat()
     const dead = await rowsOf<{ at: string, reason: string }>(
       'SELECT concat(topic, \' \', toString(partition), \' \', toString(offset)) AS at, reason FROM dead_letters')
     for (const { at, reason } of [...stored.map(({ at }) => ({ at, reason: 'row' })), ...dead]) {
@@ -207,17 +240,26 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
       outcome.set(at, reason)
     }
     for (const { at, expected } of placed) {
-      if (expected !== undefined) expect([at, outcome.get(at) ?? 'duplicate']).toEqual([at, expected])
+      if (expected !== undefined) expect([at, outcome.get(at) ?? 'dropped']).toEqual([at, expected])
     }
     const [books] = await rowsOf<object>(`
       SELECT sum(stored) AS stored, sum(dead_lettered) AS dead, sum(duplicates) AS duplicates,
-        sum(last_offset + 1 - first_offset) AS records FROM batches`)
+        sum(erased) AS erased, sum(last_offset + 1 - first_offset) AS records FROM batches`)
     expect(books).toEqual({
       stored: stored.length,
       dead: dead.length,
-      duplicates: placed.length - outcome.size,
+      duplicates: placed.length - outcome.size - ROUNDS,
+      erased: ROUNDS,
       records: placed.length
     })
+    const counted = await countedOf(registry)
+    expect([counted('millrace_events_stored_total'), counted('millrace_events_dead_lettered_total')])
+      .toEqual([stored.length, dead.length])
+    expect([counted('millrace_events_erased_total'), counted('millrace_events_duplicate_total')])
+      .toEqual([ROUNDS, placed.length - outcome.size - ROUNDS])
+    // The memory of a partition is filled once; nothing had to be forgotten, or be looked up.
+    expect(counted('millrace_duplicate_reads_total')).toBe(counted('millrace_duplicate_reads_total', { kind: 'recover' }))
+    expect(counted('millrace_duplicate_reads_total', { stream: 'user_tags' })).toBeGreaterThanOrEqual(1)
     expect(faults).toEqual([])
     await processor.checkReady()
   })
