@@ -1,7 +1,10 @@
 /** Tombstones are held in memory only as long as the log may have what they erase. */
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { recordKey } from '../../contract/index.ts'
-import { SubjectHasher, TombstoneLease, Tombstones, recordErasures } from '../../erasure/index.ts'
+import {
+  SubjectHasher, TombstoneLease, Tombstones, recordErasures, registerTombstoneMetric
+} from '../../erasure/index.ts'
 import type { Tombstone, TombstonesRead } from '../../erasure/index.ts'
 
 const KEEP_MS = 1_000_000
@@ -74,4 +77,17 @@ test('a record that is older than what is kept is refused once, and judged by al
   const all = await erasures.current()
   expect(lease.size).toBe(1)
   expect([all.isErased(view('erased', 100), nowMs), all.isErased(view('other', 100), nowMs)]).toEqual([true, false])
+})
+
+test('the metric says how many tombstones are held, and not those that are forgotten', async () => {
+  const nowMs = 5 * KEEP_MS
+  const stored = [tombstone('old', 1), tombstone('open', 2, 'masked'), tombstone('young', nowMs)]
+  const lease = new TombstoneLease({
+    keepMs: KEEP_MS, read: async (_since, keepMs) => readOf(stored, nowMs, keepMs)
+  })
+  const registry = new Registry()
+  registerTombstoneMetric(registry, lease)
+  expect(await registry.metrics()).toMatch(/^millrace_erasure_tombstones 0$/m)
+  await lease.current()
+  expect(await registry.metrics()).toMatch(/^millrace_erasure_tombstones 2$/m)
 })
