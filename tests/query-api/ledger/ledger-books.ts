@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { insertBatch } from '../../../clickhouse/index.ts'
 import { collectPaths, createServer, finishRoutes } from '../../../http/index.ts'
 import { EVERY_ROW, clickHouseQueryClient, ledgerRoutes } from '../../../query-api/index.ts'
+import { imbalanceGauge } from '../../../query-api/ledger/imbalance-gauge.ts'
 import { toDateTime } from '../../../contract/index.ts'
 import { userTagRows } from '../../clickhouse/user-tag-rows.ts'
 import type { LogPosition } from '../../../query-api/index.ts'
@@ -86,17 +87,27 @@ export async function ledgerServer ({ readClient }: TestDatabase, positions: () 
   const server = createServer({ log: pino({ level: 'silent' }) })
   const paths = collectPaths(server)
   const registry = new Registry()
-  await server.register(ledgerRoutes, {
+  const looks = new Registry()
+  const sources = {
     client: clickHouseQueryClient(readClient, EVERY_ROW),
-    logPositions: { positionsOf: async (name) => positions().filter(({ stream }) => stream === name) },
+    logPositions: {
+      positionsOf: async (name: string) => positions().filter(({ stream }) => stream === name)
+    },
     retentionDays: { raw: 30, bySubject: 90, rollup: 400 },
-    now: Date.now,
-    registry
-  })
+    now: Date.now
+  }
+  await server.register(ledgerRoutes, { ...sources, registry })
+  // The one of the routes looks once a minute.
+  const gauge = imbalanceGauge(sources, looks)
   finishRoutes(server, paths)
   return {
-    close: () => server.close(),
-    registry,
+    close: async () => {
+      await gauge.close()
+      await server.close()
+    },
+    registry: looks,
+    /** Sets the metrics in `registry`. */
+    look: () => gauge.look(),
     get: async (query: Record<string, string> = {}) => {
       const answer = await server.inject({ method: 'GET', url: '/ledger', query })
       return { status: answer.statusCode, body: answer.json() }

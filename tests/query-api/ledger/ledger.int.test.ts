@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertBatch } from '../../../clickhouse/index.ts'
+import { streams } from '../../../contract/index.ts'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
 import { MINUTE_MS, T0, batchRow, deliver, ledgerServer } from './ledger-books.ts'
 import { randomOf } from '../questions/question-server.ts'
@@ -110,8 +111,14 @@ describe('the ledger says where a table was changed by hand:', () => {
     expect(body.faults).toHaveLength(faults.length)
   })
 
-  test('a row added, and a batch that is there twice', async () => {
-    const { database, get, registry } = await start()
+  test('a row added, and a batch that is there twice, which the metric says too', async () => {
+    const { database, get, registry, look } = await start()
+    const measured = async (): Promise<string[]> => {
+      await look()
+      return (await registry.metrics()).split('\n').filter((line) => line.startsWith('millrace_ledger_imbalance{'))
+    }
+    const balanced = streams.map(({ name }) => `millrace_ledger_imbalance{stream="${name}"} 0`)
+    expect(await measured()).toEqual(balanced)
     await command(database, 'INSERT INTO user_tags SELECT * FROM user_tags WHERE _partition = 0 AND _offset = 31')
     await insertBatch({ client: database.writeClient, table: 'batches', rows: [batchRow({ first: 25, last: 29, arrivedMs: T0 })], token: 'again' })
     const { body } = await get({ recount: 'true' })
@@ -121,7 +128,8 @@ describe('the ledger says where a table was changed by hand:', () => {
       expect.objectContaining({ kind: 'recount', table: 'user_tags', minute, first_offset: 30, last_offset: 34, expected: 5, found: 6 })
     ]))
     expect(body.totals).toMatchObject({ balance: -5, imbalance: 5 })
-    expect(await registry.metrics()).toContain('millrace_ledger_checked_timestamp_seconds')
+    expect(await measured()).toEqual(['millrace_ledger_imbalance{stream="user_tags"} 5', ...balanced.slice(1)])
+    expect(await registry.metrics()).toMatch(/^millrace_ledger_checked_timestamp_seconds [1-9]/m)
   })
 })
 
