@@ -149,7 +149,7 @@ const TABLE_SCHEMA: JsonSchema = {
   type: 'object',
   properties: {
     name: TEXT,
-    kind: { type: 'string', enum: ['raw', 'by_subject', 'by_minute'] },
+    kind: { type: 'string', enum: ['raw', 'by_subject', 'by_minute', 'by_time'] },
     personal: { type: 'boolean' },
     retention_days: { ...COUNT, description: 'Days after arrival at which rows leave.' }
   },

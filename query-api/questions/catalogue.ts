@@ -46,7 +46,7 @@ export interface CatalogueField {
 
 export interface CatalogueTable {
   name: string
-  kind: 'raw' | 'by_subject' | 'by_minute'
+  kind: 'raw' | 'by_subject' | 'by_minute' | 'by_time'
   personal: boolean
   /** Days after arrival at which rows leave. */
   retention_days: number
@@ -116,7 +116,7 @@ function askable (stream: Stream): Field[] {
 }
 
 function tablesOf ({ tables, rawRetention }: Stream, days: RetentionDays): CatalogueTable[] {
-  const { raw, bySubject, byMinute } = tables
+  const { raw, bySubject, byMinute, byTime } = tables
   const list: CatalogueTable[] = [
     { name: raw, kind: 'raw', personal: true, retention_days: days[rawRetention ?? 'raw'] }
   ]
@@ -125,6 +125,9 @@ function tablesOf ({ tables, rawRetention }: Stream, days: RetentionDays): Catal
   }
   if (byMinute !== undefined) {
     list.push({ name: byMinute, kind: 'by_minute', personal: false, retention_days: days.rollup })
+  }
+  if (byTime !== undefined) {
+    list.push({ name: byTime, kind: 'by_time', personal: false, retention_days: days.rollup })
   }
   return list
 }

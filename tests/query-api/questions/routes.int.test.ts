@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { MillraceError, interactions } from '../../../contract/index.ts'
+import { MillraceError, interactions, streams as allStreams } from '../../../contract/index.ts'
 import { startTestClickHouse } from '../../support/clickhouse.ts'
 import { MemoryWatermark, engineClient, questionServer, store, userTagStream } from './question-server.ts'
 import type { FastifyInstance } from 'fastify'
@@ -225,8 +225,13 @@ it('GET /streams shows fields, operators, personal fields, tables and their rete
     .toEqual(['user_tags', 'page_views', 'interactions', 'analytics', 'visits'])
   expect(streams[0].fields.find(({ name }: { name: string }) => name === 'cookie'))
     .toMatchObject({ personal: true, type: 'text', groupable: true, functions: ['uniq', 'uniq_approx'] })
+  const listed = streams.flatMap((stream: { tables: Array<{ name: string }> }) => {
+    return stream.tables.map(({ name }) => name)
+  })
+  expect(listed.toSorted()).toEqual(allStreams.flatMap(({ tables }) => Object.values(tables)).toSorted())
   expect(streams[4].tables).toEqual([
     { name: 'visits', kind: 'raw', personal: true, retention_days: 400 },
-    { name: 'visits_by_minute', kind: 'by_minute', personal: false, retention_days: 400 }
+    { name: 'visits_by_minute', kind: 'by_minute', personal: false, retention_days: 400 },
+    { name: 'visits_by_time', kind: 'by_time', personal: false, retention_days: 400 }
   ])
 })
