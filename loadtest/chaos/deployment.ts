@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { startBroker } from '../../tests/support/kafka-broker.ts'
 import { freePort } from '../child-process.ts'
 import { ClickHouseProxy } from './clickhouse-proxy.ts'
-import { CLIENTS_TO_INGEST, PROCESSORS_TO_CLICKHOUSE, ROLES_TO_BROKER, SESSION_MS } from './fault-kinds.ts'
+import { CLIENTS_TO_INGEST, PROCESSORS_TO_CLICKHOUSE, ROLES_TO_BROKER } from './fault-kinds.ts'
 import { NetworkProxy } from './network-proxy.ts'
 import { RoleProcess, runToEnd } from './role-process.ts'
 import { SmallDisk } from './small-disk.ts'
+import { runEnvironment } from './run-settings.ts'
 import { WallClock } from './wall-clock.ts'
 import type { KafkaBroker } from '../../tests/support/kafka-broker.ts'
 import type { Means } from './fault-kinds.ts'
@@ -76,20 +77,12 @@ async function start (
     NODE_COMPILE_CACHE: join(directory, 'compile-cache'),
     LOG_FORMAT: 'json',
     DATA_DIR: directory,
-    LOG_SESSION_TIMEOUT_MS: String(SESSION_MS),
     CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickHouse}`,
-    // Faults are over in seconds: so is the wait for whoever does not answer.
-    CLICKHOUSE_REQUEST_TIMEOUT_MS: '4000',
-    QUERY_SECONDS_MAX: '3',
-    RETRY_MS_MAX: '1000',
-    BATCH_AGE_MS_MAX: '300',
-    INGEST_BUDGET_MS: '500',
-    // Copies are found by arrival: with clocks that jump, no nearer to each other than they jump.
-    DUPLICATE_WINDOW_MS: '86400000',
+    ...runEnvironment(),
     ...(broker === undefined ? {} : { KAFKA_BROKERS: broker.bootstrap })
   }
   const clickHouseEnv = { CLICKHOUSE_PORT: String(ports.clickHouse), UV_THREADPOOL_SIZE: '8' }
-  const processorsEnv = { CLICKHOUSE_URL: `http://127.0.0.1:${proxied.clickHouse}`, INSERTS_MAX: '2', HTTP_PORT: '0' }
+  const processorsEnv = { CLICKHOUSE_URL: `http://127.0.0.1:${proxied.clickHouse}`, HTTP_PORT: '0' }
   const own: ReadonlyArray<[name: string, role: string, env: Record<string, string>]> = [
     ['ingest', 'ingest', { HTTP_PORT: String(ports.ingest) }],
     ['query-api', 'query-api', { HTTP_PORT: String(ports.query) }],

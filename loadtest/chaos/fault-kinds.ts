@@ -3,7 +3,7 @@
 export type LogKind = 'embedded' | 'kafka'
 
 export type FaultName =
-  | 'kill' | 'kill both processors' | 'kill in mid-insert' | 'restart' | 'stop' | 'exception'
+  | 'kill' | 'kill both processors' | 'kill in mid-insert' | 'restart' | 'stop' | 'exception' | 'no space'
   | 'delay' | 'cut' | 'swallow' | 'fill disk' | 'move clock'
 
 /** One thing that may happen: a fault of a kind, to one target, in one variant. */
@@ -52,7 +52,7 @@ export function faultVariants ({ log, disks, clickHouseDisk, clocks }: Means): F
   const broker = log === 'kafka' ? ['broker'] : []
   const links = [CLIENTS_TO_INGEST, PROCESSORS_TO_CLICKHOUSE, ...(log === 'kafka' ? [ROLES_TO_BROKER] : [])]
   const disksToFill = [...(clickHouseDisk ? ['clickhouse'] : []), ...(log === 'embedded' ? ['log'] : [])]
-  const exceptions = Object.keys(EXCEPTIONS).flatMap((name) => [`${name}, ${BEFORE}`, `${name}, ${AFTER}`])
+  const exceptions = Object.keys(EXCEPTIONS).filter((name) => name !== 'no space').flatMap(beforeAndAfter)
   return [
     ...each('kill', [...ROLES, ...broker], [''], 100, 3_000),
     ...each('kill both processors', ['processors'], [''], 100, 2_000),
@@ -63,12 +63,18 @@ export function faultVariants ({ log, disks, clickHouseDisk, clocks }: Means): F
     ...each('stop', ['clickhouse'], [''], 1_000, 7_000),
     ...each('stop', ['ingest'], [''], 500, 3_000),
     ...each('exception', ['clickhouse'], exceptions, 1_000, 3_000),
+    // A kind of its own: a full disk is in every run, wherever nothing can be mounted too.
+    ...each('no space', ['clickhouse'], beforeAndAfter('no space'), 1_000, 3_000),
     ...each('delay', links, [''], 1_000, 4_000),
     ...each('cut', links, [''], 500, 2_500),
     ...each('swallow', links, [''], 1_000, 4_000),
     ...(disks ? each('fill disk', disksToFill, [''], 1_500, 4_000) : []),
     ...(clocks ? each('move clock', ['ingest', ...PROCESSORS], ['forward', 'back'], 2_000, 5_000) : [])
   ]
+}
+
+function beforeAndAfter (exception: string): string[] {
+  return [`${exception}, ${BEFORE}`, `${exception}, ${AFTER}`]
 }
 
 function each (

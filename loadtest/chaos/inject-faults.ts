@@ -16,6 +16,7 @@ const INJECT: Readonly<Record<FaultName, Inject>> = {
   restart,
   stop,
   exception,
+  'no space': exception,
   delay: late,
   cut,
   swallow,
@@ -66,5 +67,6 @@ export async function injectFaults (
 function occupied ({ name, target }: PlannedFault): string[] {
   if (name === 'kill both processors') return ['processors-1', 'processors-2']
   // Two disks and an exception of the same name hit the same process, and each of them may do so at any time.
-  return name === 'exception' || name === 'fill disk' || name === 'move clock' ? [`${name} ${target}`] : [target]
+  if (name === 'exception' || name === 'no space') return [`exception ${target}`]
+  return name === 'fill disk' || name === 'move clock' ? [`${name} ${target}`] : [target]
 }

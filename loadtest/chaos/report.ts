@@ -1,3 +1,4 @@
+import { RUN_SETTINGS } from './run-settings.ts'
 import { mismatchesOf } from './run.ts'
 import type { Machine, Revision } from '../machine.ts'
 import type { ChaosResult } from './run.ts'
@@ -27,6 +28,8 @@ export function renderReport ({ startedAt, seed, machine, revision, results }: C
     ])),
     `Machine: ${machine.cpuModel}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}; roles, broker and clients ran ` +
       'on it together.',
+    'Settings that were not as they are by default:',
+    table(['Setting', 'Value', 'Why'], RUN_SETTINGS.map(({ name, value, why }) => [`\`${name}\``, value, why])),
     ...results.flatMap(section)
   ].join('\n\n') + '\n'
 }
@@ -66,7 +69,7 @@ function missingMeans ({ disks, clickHouseDisk, clocks }: ChaosResult['means']):
     ...(disks && !clickHouseDisk
       ? ['The disk of ClickHouse was not filled; a proxy answered inserts as ClickHouse does then (`no space`).']
       : []),
-    ...(disks ? [] : ['No disk was filled: no file system can be mounted here.']),
+    ...(disks ? [] : ['No disk was filled: no file system can be mounted here. A proxy answered inserts as ClickHouse does then (`no space`).']),
     ...(clocks ? [] : ['No clock was moved: libfaketime is not installed here.'])
   ]
 }

@@ -66,5 +66,7 @@ describe('the schedule of faults', () => {
     names.delete('fill disk')
     names.delete('move clock')
     expect(new Set(poor.map(({ name }) => name))).toEqual(names)
+    // A disk that is full is injected where none can be mounted.
+    expect(names).toContain('no space')
   })
 })
