@@ -14,7 +14,7 @@ import { opening } from './role.ts'
 import { SettingsError, describeSettings, loadSettings } from './settings.ts'
 import type { Command } from 'commander'
 import type { Stream } from '../contract/index.ts'
-import type { Arrivals, ReplayReport, ReplaySources } from '../replay/index.ts'
+import type { Arrivals, IntoReport, ReplayReport, ReplaySources } from '../replay/index.ts'
 import type { CommandIo } from './access-commands.ts'
 import type { Closers } from './role.ts'
 
@@ -39,10 +39,20 @@ export function addReplayCommand (program: Command, io: CommandIo): void {
     .option('--to <time>', 'with --into: arrivals before it')
     .addHelpText('after', `\nEnvironment variables [default]:\n${describeSettings(SETTINGS)}`)
     .action(async (name: string, options: ReplayOptions) => {
-      const report = await replay(streamOf(name), checkedOptions(options), io)
-      const reach = report.fromMs === 0 ? '' : `, arrivals since ${new Date(report.fromMs).toISOString()}`
-      io.print(`${report.table}: ${report.events} events${reach}${report.resumed ? ', resumed' : ''}.`)
+      io.print(describeReport(await replay(streamOf(name), checkedOptions(options), io)))
     })
+}
+
+/** What a replay has done, in one line; of a table of its own, what the raw table has beside it. */
+export function describeReport (report: ReplayReport | IntoReport): string {
+  const { table, events, fromMs, resumed } = report
+  const reach = fromMs === 0 ? '' : `, arrivals since ${new Date(fromMs).toISOString()}`
+  const done = `${table}: ${events} events${reach}${resumed ? ', resumed' : ''}.`
+  if (!('raw' in report)) return done
+  const { raw } = report
+  return raw.events === events
+    ? `${done} ${raw.name} has as many of the same records.`
+    : `${done} ${raw.name} has ${raw.events} of the same records.`
 }
 
 type Task = { live: string } | { into: string, arrivals: Arrivals }
@@ -68,7 +78,9 @@ function streamOf (name: string): Stream {
   throw new SettingsError([`There is no stream ${name}, only ${streams.map((one) => one.name).join(', ')}`])
 }
 
-async function replay (stream: Stream, task: Task, { env, nowMs }: CommandIo): Promise<ReplayReport> {
+async function replay (
+  stream: Stream, task: Task, { env, nowMs }: CommandIo
+): Promise<ReplayReport | IntoReport> {
   const settings = loadSettings(SETTINGS, env)
   const { database, cluster } = clickHouseConfig(settings)
   if (cluster !== undefined && 'live' in task) {
@@ -118,9 +130,13 @@ function open (
   }
 }
 
-function progressBar (): { show: (done: number, total: number) => void, stop: () => void } {
+/** Shows offsets that have been read of all; lines of text where the stream is no terminal. */
+export function progressBar (
+  stream: NodeJS.WritableStream = process.stderr
+): { show: (done: number, total: number) => void, stop: () => void } {
   const bar = new SingleBar({
     format: '{bar} {percentage}% | {value} of {total} offsets | {eta_formatted} left',
+    stream,
     noTTYOutput: true,
     notTTYSchedule: PROGRESS_LINE_MS
   })

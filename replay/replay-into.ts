@@ -27,11 +27,18 @@ export interface ReplayIntoOptions extends ReplaySources {
   erasureWaitMsMax?: number
 }
 
+export interface IntoReport extends ReplayReport {
+  /** The raw table, and the events that it has of the same records of the log. */
+  raw: { name: string, events: number }
+}
+
 /**
  * Takes everything that is in the log when it begins; the table stays, and nothing flows into it any more.
+ * How many events the raw table has of the same records is said and not judged: it may lack some, which is
+ * what such a table is for.
  * Throws ReplayError; rejects when aborted, after which the same call goes on where it was.
  */
-export async function replayInto (options: ReplayIntoOptions): Promise<ReplayReport> {
+export async function replayInto (options: ReplayIntoOptions): Promise<IntoReport> {
   const { store, stream, into, arrivals, database, signal } = options
   if (!TABLE_NAME.test(into)) throw new ReplayError('invalid_name', `${into} is no name for a table`)
   const found = await store.stateOf(into)
@@ -50,8 +57,9 @@ export async function replayInto (options: ReplayIntoOptions): Promise<ReplayRep
   })
   const table = { name: into, isRollup: false }
   const [events] = await store.countsOf([table, table], state)
+  const raw = { name: stream.tables.raw, events: await store.storedOf(stream.tables.raw, state) }
   await store.keepOwner(into, stream.name)
-  return { table: into, events, fromMs: state.fromMs, resumed: found !== undefined }
+  return { table: into, events, raw, fromMs: state.fromMs, resumed: found !== undefined }
 }
 
 async function begin (options: ReplayIntoOptions): Promise<ReplayState> {

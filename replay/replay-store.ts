@@ -148,6 +148,18 @@ SELECT toString(count()) AS positions FROM ${this.#database}.erased_positions FI
     return Number(row?.positions ?? 0)
   }
 
+  /** Rows that a raw table has of some records of the log: those below `ends` that arrived in time. */
+  async storedOf (
+    raw: string, { ends, fromMs, toMs }: Arrivals & { ends: Readonly<Record<string, number>> }
+  ): Promise<number> {
+    const [row] = await this.#rows<{ rows: string }>(`
+SELECT toString(count()) AS rows FROM ${this.#database}.${raw}
+WHERE NOT (${beyond(ends)}) AND received_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+  AND received_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')`,
+    { from_ms: fromMs, to_ms: Math.min(toMs, LATEST_MS) })
+    return Number(row?.rows ?? 0)
+  }
+
   /** Newest arrival in a raw table, epoch milliseconds; 0 where it is empty. */
   async newestArrival (raw: string): Promise<number> {
     const [row] = await this.#rows<{ ms: string }>(

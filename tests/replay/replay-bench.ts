@@ -14,7 +14,7 @@ import { until } from '../support/until.ts'
 import type { Stream } from '../../contract/index.ts'
 import type { EventLog } from '../../eventlog/index.ts'
 import type { InsertRequest, Processor, ProcessorConfig, Sink } from '../../processors/index.ts'
-import type { RebuildOptions, ReplayIntoOptions, ReplayReport } from '../../replay/index.ts'
+import type { IntoReport, RebuildOptions, ReplayIntoOptions, ReplayReport } from '../../replay/index.ts'
 import type { TestClickHouse } from '../support/clickhouse.ts'
 
 const STORED_MS_MAX = 120_000
@@ -202,7 +202,7 @@ export class ReplayBench {
   }
 
   /** Reads the whole log into a table of its own. */
-  async readInto (into: string, limits: Pick<ReplayIntoOptions, 'erasureWaitMsMax'> = {}): Promise<ReplayReport> {
+  async readInto (into: string, limits: Pick<ReplayIntoOptions, 'erasureWaitMsMax'> = {}): Promise<IntoReport> {
     return await replayInto({ ...this.#options(), into, arrivals: ALL_ARRIVALS, ...limits })
   }
 
