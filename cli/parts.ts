@@ -9,6 +9,7 @@ import { GroupAppender, ingestConfig, ingestMetrics, ingestRoutes, ingestSetting
 import { erasurePartSettings, openErasurePart } from './erasure-part.ts'
 import { deadLetterRoutes } from '../dead-letters/index.ts'
 import { openDeadLetters } from './dead-letter-part.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { logPositions } from './log-positions.ts'
 import { logWatermark } from './log-watermark.ts'
 import { openSpoolPart } from './spool-part.ts'
@@ -74,6 +75,7 @@ function openLog (
   env: Static<TObject<typeof eventLogSettings>>, { log, closers, registry }: PartContext
 ): LogPart {
   const config = eventLogConfig(env)
+  if (env.KAFKA_BROKERS === undefined) makeDataFolder(env.DATA_DIR)
   const eventLog = openEventLog(config, log)
   registerLogMetrics(registry, eventLog)
   closers.add(() => eventLog.close())
@@ -185,6 +187,7 @@ export async function openQueryPart (
 export function openLookedAtLog (
   env: Static<TObject<typeof eventLogSettings>>, { log, closers }: PartContext
 ): LookedAtLog {
+  if (env.KAFKA_BROKERS === undefined) makeDataFolder(env.DATA_DIR)
   const eventLog = openEventLog(eventLogConfig(env), log)
   closers.add(() => eventLog.close())
   return { eventLog, hasSpooled: () => false }

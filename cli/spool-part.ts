@@ -1,6 +1,7 @@
 import { SpoolingLog, registerSpoolMetrics, spoolConfig } from '../eventlog/index.ts'
 import { createEncoder, streams } from '../contract/index.ts'
 import { createSpoolMark } from '../ingest/index.ts'
+import { makeDataFolder } from './data-folder.ts'
 import type { Static, TObject } from 'typebox'
 import type { SchemaRegistry } from '../contract/index.ts'
 import type { EventLog, eventLogSettings, spoolSettings } from '../eventlog/index.ts'
@@ -27,6 +28,7 @@ export async function openSpoolPart (
 ): Promise<SpoolPart> {
   const config = spoolConfig(env)
   if (config === undefined) return { log: eventLog, checks: [], hasSpooled: () => false }
+  makeDataFolder(env.DATA_DIR)
   const mark = await createSpoolMark(streams, (stream) => createEncoder(stream, schemaRegistry))
   const spool = new SpoolingLog({ ...config, log: eventLog, mark, now: Date.now, logger: log })
   closers.add(() => spool.close())

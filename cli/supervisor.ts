@@ -1,8 +1,9 @@
 /**
  * Runs the roles of `millrace start` as child processes: starts them in order, each when the one before it is
  * ready, restarts one that dies, with back-off, and stops them in reverse order. Each child is a process
- * group of its own, so that Ctrl-C in a terminal reaches the supervisor alone and the order holds; a child
- * whose supervisor was killed ends by itself (its IPC channel closes).
+ * group of its own, so that Ctrl-C in a terminal reaches the supervisor alone and the order holds. A child
+ * whose supervisor was killed ends by itself (its IPC channel closes), unless it is stuck; where the
+ * supervisor ends in any other way, it kills what is left.
  */
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -54,11 +55,16 @@ export class Supervisor {
     this.#options = options
   }
 
-  /** Starts every child, stage by stage. Throws ChildStartError; then the caller stops the rest. */
+  /**
+   * Starts every child, stage by stage. Throws ChildStartError, also where it is stopped meanwhile; then the
+   * caller stops the rest.
+   */
   async start (): Promise<void> {
+    process.on('exit', this.#killAll)
     for (const stage of this.#options.stages) {
       await Promise.all(stage.map((child) => this.#startFirst(child)))
     }
+    if (this.#stopping.signal.aborted) throw new ChildStartError('It was stopped before everything was ready')
   }
 
   /** Stops the children in reverse order, each with time to drain. */
@@ -76,6 +82,12 @@ export class Supervisor {
       await ended
       clearTimeout(late)
     }
+    process.off('exit', this.#killAll)
+  }
+
+  /** When this process ends before it has stopped them, by its own time limit or a fault. */
+  readonly #killAll = (): void => {
+    for (const child of this.#running.values()) child.kill('SIGKILL')
   }
 
   async #startFirst (spec: ChildSpec): Promise<void> {

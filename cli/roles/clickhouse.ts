@@ -2,6 +2,7 @@ import {
   clickHouseConfig, clickHouseSettings, embeddedServerConfig, embeddedServerSettings, startEmbeddedServer
 } from '../../clickhouse/index.ts'
 import { defineRole } from '../role.ts'
+import { makeDataFolder } from '../data-folder.ts'
 import { processSettings } from '../settings.ts'
 
 export const clickHouseRole = defineRole({
@@ -9,6 +10,7 @@ export const clickHouseRole = defineRole({
   description: 'Serve an embedded ClickHouse on loopback, for one machine',
   settings: { ...processSettings, ...clickHouseSettings, ...embeddedServerSettings },
   start: async (env, { log }) => {
+    makeDataFolder(env.DATA_DIR)
     const { user, password, readUser, readPassword, readLimits } = clickHouseConfig(env)
     return startEmbeddedServer({
       ...embeddedServerConfig(env),

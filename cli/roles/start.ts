@@ -2,11 +2,13 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import { clickHouseUrl } from '../../clickhouse/index.ts'
+import { EXIT_FAULT } from '../exit-codes.ts'
 import { Supervisor } from '../supervisor.ts'
 import { clickHouseRole } from './clickhouse.ts'
 import { accessCheck, kafkaCredentialsCheck, questionSecondsCheck } from '../settings-checks.ts'
 import { defineRole } from '../role.ts'
 import { requireFreePorts } from '../free-ports.ts'
+import { makeDataFolder } from '../data-folder.ts'
 import { migrateRole } from './migrate.ts'
 import { processorsRole } from './processors.ts'
 import { serveRole } from './serve.ts'
@@ -14,6 +16,7 @@ import type { Static, TObject } from 'typebox'
 import type { ChildSpec } from '../supervisor.ts'
 import type { SettingsCheck } from '../settings.ts'
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /**
@@ -65,6 +68,7 @@ export const startRole = defineRole({
         ? [{ setting: 'CLICKHOUSE_PORT', host: env.CLICKHOUSE_HOST, port: env.CLICKHOUSE_PORT }]
         : [])
     ])
+    makeDataFolder(env.DATA_DIR)
     const processorsUrl = `http://127.0.0.1:${env.PROCESSORS_PORT}`
     // Node keeps the compiled modules: each child starts in about half the time.
     const compileCache = join(resolve(env.DATA_DIR), 'compile-cache')
@@ -98,12 +102,29 @@ export const startRole = defineRole({
         ]
       ]
     })
-    try {
-      await supervisor.start()
-    } catch (error) {
-      await supervisor.stop()
-      throw error
-    }
+    await startStoppable(supervisor)
     return { url: `http://${env.HTTP_HOST}:${env.HTTP_PORT}`, close: () => supervisor.stop() }
   }
 })
+
+/**
+ * A signal that comes before everything is ready stops what was started until then: by itself it would end
+ * the supervisor alone. Whoever sends a second one does not want to wait.
+ */
+async function startStoppable (supervisor: Supervisor): Promise<void> {
+  let asked = false
+  const stop = (): void => {
+    if (asked) process.exit(EXIT_FAULT)
+    asked = true
+    supervisor.stop().catch(() => process.exit(EXIT_FAULT))
+  }
+  for (const name of SIGNALS) process.on(name, stop)
+  try {
+    await supervisor.start()
+  } catch (error) {
+    await supervisor.stop()
+    throw error
+  } finally {
+    for (const name of SIGNALS) process.off(name, stop)
+  }
+}

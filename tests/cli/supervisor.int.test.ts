@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,6 +77,17 @@ test('gives up at once on a child whose settings are wrong', async () => {
 test('gives up on a child that never starts, after some tries', async () => {
   await expect(supervise([['fail']]).start()).rejects.toMatchObject({ code: 'child_start' })
   expect(lives()).toHaveLength(5)
+})
+
+test('is stopped while a child starts that is stuck: kills it, and starts nothing more', async () => {
+  const started = supervise([['stuck'], ['second']], 200).start()
+  const failed = expect(started).rejects.toMatchObject({ code: 'child_start' })
+  await expect.poll(() => existsSync(file)).toBe(true)
+  const [life] = lives()
+  await supervisor.stop()
+  await failed
+  expect(lives()).toHaveLength(1)
+  expect(isAlive(life?.pid ?? NaN)).toBe(false)
 })
 
 test('kills a child that does not end in time', async () => {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { occupyPort } from '../support/free-ports.ts'
 import { Millrace, isAlive, newPlace, showLogOfFailures, startMillrace, startMillraceAt } from '../support/millrace.ts'
+import { until } from '../support/until.ts'
 import { range, tag } from './user-tag-events.ts'
 import type { AddressInfo } from 'node:net'
 
@@ -58,7 +59,39 @@ describeOnEachLog('millrace start', (kind) => {
   })
 })
 
+describe('millrace start that is told to end while a child is stuck', () => {
+  const SHORT = { SHUTDOWN_MS_MAX: '1500' }
+
+  test('kills it when its drain time is over, and leaves nothing', async () => {
+    running = await startMillraceAt(await newPlace({ kind: 'embedded' }), SHORT)
+    const pids = running.childPids
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    running.supervisor.kill('SIGTERM')
+    await running.exit()
+    await expect.poll(() => pids.filter(isAlive)).toEqual([])
+  })
+
+  test('does so before everything is ready too', async () => {
+    running = new Millrace(await newPlace({ kind: 'embedded' }), SHORT)
+    const [stuck] = await until('a child was started', 30_000, () => {
+      return running?.childPids.length === 0 ? undefined : running?.childPids
+    })
+    process.kill(stuck as number, 'SIGSTOP')
+    running.supervisor.kill('SIGTERM')
+    expect(await running.exit()).toBe(1)
+    await expect.poll(() => running?.childPids.filter(isAlive)).toEqual([])
+  })
+})
+
 describe('millrace start that cannot', () => {
+  test('says that DATA_DIR takes no files, where Node would try to make it for ever', async () => {
+    const place = await newPlace({ kind: 'embedded' })
+    running = new Millrace(place, { DATA_DIR: '/proc/millrace/data' })
+    expect(await running.exit()).toBe(EX_CONFIG)
+    await expect.poll(() => running?.lines.join('\n')).toContain('DATA_DIR=/proc/millrace/data is no folder that can be written to')
+    expect(running.childPids).toEqual([])
+  })
+
   test('says which port is taken, ends, and leaves nothing: any of its three ports', async () => {
     const occupant = await occupyPort()
     const taken = (occupant.address() as AddressInfo).port

@@ -9,6 +9,8 @@ appendFileSync(file, `${behaviour} ${process.pid}\n`)
 if (behaviour === 'work') process.exit(0)
 if (behaviour === 'refuse') process.exit(78)
 if (behaviour === 'fail') process.exit(1)
+// Stuck before it is ready, for ever, whatever anybody sends.
+if (behaviour === 'stuck') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 const alive = setInterval(() => {}, 1000)
 process.once('disconnect', () => clearInterval(alive))
 process.once('SIGTERM', () => {
