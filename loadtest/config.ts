@@ -10,7 +10,7 @@ export const benchSettings = {
   BENCH_PROBES_PER_SECOND: Type.Integer({ default: 2, minimum: 1, description: 'Freshness probes a second.' }),
   BENCH_ROUND_SECONDS: Type.Integer({ default: 5, minimum: 1, description: 'Length of one round at full speed.' }),
   BENCH_ROUNDS: Type.Integer({ default: 6, minimum: 1, maximum: 99, description: 'Rounds for each server.' }),
-  BENCH_WARM_UP_SECONDS: Type.Integer({ default: 5, minimum: 0, description: 'Before the rounds, not counted.' }),
+  BENCH_WARM_UP_SECONDS: Type.Integer({ default: 5, minimum: 0, description: 'Before what is counted.' }),
   BENCH_CONNECTIONS: Type.Integer({ default: 64, minimum: 1, description: 'Connections at full speed.' }),
   BENCH_SEED: Type.Integer({ default: 1, minimum: 0, description: 'Seed of the synthetic retailer.' }),
   BENCH_NAME: Type.String({ default: 'embedded', pattern: '^[a-z0-9-]{1,40}$', description: 'Short name of the result.' }),
@@ -35,6 +35,7 @@ export const readsSettings = {
   BENCH_READ_SECONDS: Type.Integer({ default: 40, minimum: 5, description: 'Length of the load.' }),
   BENCH_READS_PER_SECOND: Type.Integer({ default: 50, minimum: 1, description: 'GET /visits a second, and GET /user/{id} too.' }),
   BENCH_EVENTS_PER_SECOND: benchSettings.BENCH_EVENTS_PER_SECOND,
+  BENCH_WARM_UP_SECONDS: benchSettings.BENCH_WARM_UP_SECONDS,
   BENCH_STORED_EVENTS: Type.Integer({ default: 1_000_000, minimum: 1, description: 'Visits stored before, and page views too.' }),
   ...common
 }

@@ -60,14 +60,14 @@ function openReaders ({ client: unobserved, config, registry, now = Date.now }: 
   const options = (label: string, limits: SharedReadLimits): ReaderOptions => {
     return { client, limits, onBatch: (size) => batchSize.labels(label).observe(size) }
   }
-  const { profiles: points, aggregates: singles } = config
+  const { profiles, statistics, aggregates: singles } = config
   return {
-    profiles: profileReader(options('profiles', points)),
+    profiles: profileReader(options('profiles', profiles)),
     aggregates: aggregatesReader(options('aggregates', singles)),
-    userStatistics: userStatisticsReader({ ...options('user_statistics', points), now }),
+    userStatistics: userStatisticsReader({ ...options('user_statistics', statistics), now }),
     reports: reportReader(options('reports', singles)),
     analytics: analyticsReader(options('analytics', singles)),
-    visits: visitsReader({ ...options('visits', points), now })
+    visits: visitsReader({ ...options('visits', statistics), now })
   }
 }
 

@@ -25,7 +25,13 @@ export const queryApiSettings = {
     default: 35,
     minimum: 0,
     maximum: 1000,
-    description: 'Milliseconds between the starts of two queries of profiles, users or visits: what arrives meanwhile shares one.'
+    description: 'Milliseconds between the starts of two queries of profiles: what arrives meanwhile shares one.'
+  }),
+  STATISTICS_QUERY_INTERVAL_MS: Type.Integer({
+    default: 100,
+    minimum: 0,
+    maximum: 1000,
+    description: 'The same of users, and of visits.'
   }),
   AGGREGATES_QUERIES_MAX: Type.Integer({
     default: 2,
@@ -46,8 +52,9 @@ export const queryApiSettings = {
 }
 
 export interface QueryApiConfig {
-  /** Of reads about one subject each: profiles, and the statistics of users. */
   profiles: SharedReadLimits
+  /** Of the statistics of users, and of visits. */
+  statistics: SharedReadLimits
   /** Of questions that go one by one: aggregates, and each kind of report. */
   aggregates: SharedReadLimits
 }
@@ -56,14 +63,12 @@ export interface QueryApiConfig {
 export function queryApiConfig (env: Static<TObject<typeof queryApiSettings>>): QueryApiConfig {
   const common = { queueMax: env.QUERY_QUEUE_MAX, timeoutMs: env.QUERY_TIMEOUT_MS }
   const batchBytesMax = env.PROFILE_BATCH_BYTES_MAX
+  const shared = {
+    ...common, batchSizeMax: env.PROFILE_BATCH_SIZE_MAX, batchBytesMax, inFlightMax: env.PROFILE_QUERIES_MAX
+  }
   return {
-    profiles: {
-      ...common,
-      batchSizeMax: env.PROFILE_BATCH_SIZE_MAX,
-      batchBytesMax,
-      inFlightMax: env.PROFILE_QUERIES_MAX,
-      startIntervalMs: env.PROFILE_QUERY_INTERVAL_MS
-    },
+    profiles: { ...shared, startIntervalMs: env.PROFILE_QUERY_INTERVAL_MS },
+    statistics: { ...shared, startIntervalMs: env.STATISTICS_QUERY_INTERVAL_MS },
     aggregates: {
       ...common, batchSizeMax: 1, batchBytesMax, inFlightMax: env.AGGREGATES_QUERIES_MAX, startIntervalMs: 0
     }

@@ -6,6 +6,7 @@ import type { TimeRange } from './parse-time-range.ts'
 /** Buckets of time in one answer. */
 const BUCKETS_MAX = 10_000
 
+/** From the shortest to the longest; each is whole within the next. */
 export const AGGREGATIONS = ['minute', 'hour', 'day', 'month'] as const
 
 export type Aggregation = typeof AGGREGATIONS[number]

@@ -12,6 +12,8 @@ export interface QueryStatement {
   format: string | undefined
   /** True where losing the client may stop it: nothing is written. */
   reads: boolean
+  /** A function that it calls and that reaches outside the database. */
+  outsideFunction: string | undefined
 }
 
 /** An insert whose rows come as bytes; they are handed to the engine untouched. */
@@ -50,7 +52,13 @@ export function parseQuery (sql: string): QueryStatement {
   if (hasPhrase(tokens, 'INTO', 'OUTFILE') || hasPhrase(tokens, 'FROM', 'INFILE')) {
     throw serverError('INTO_OUTFILE_NOT_ALLOWED', 'INTO OUTFILE and FROM INFILE are not allowed')
   }
-  return { kind: 'query', sql, format: outputFormat(tokens), reads: READING.has(upper(first)) }
+  return {
+    kind: 'query',
+    sql,
+    format: outputFormat(tokens),
+    reads: READING.has(upper(first)),
+    outsideFunction: outsideFunction(tokens)
+  }
 }
 
 /** Throws ServerError READONLY where the read-only user may not run this statement. */
@@ -58,13 +66,8 @@ export function assertReadable (statement: Statement): void {
   if (statement.kind === 'insert' || !statement.reads) {
     throw serverError('READONLY', 'Cannot execute query in readonly mode')
   }
-  const tokens = tokenize(statement.sql)
-  for (const [index, token] of tokens.entries()) {
-    const called = tokens[index + 1]?.value === '('
-    const isName = token.kind === 'word' || token.kind === 'quoted_word'
-    if (called && isName && OUTSIDE_FUNCTIONS.has(token.value.toUpperCase())) {
-      throw serverError('ACCESS_DENIED', `Not enough privileges to call ${token.value}`)
-    }
+  if (statement.outsideFunction !== undefined) {
+    throw serverError('ACCESS_DENIED', `Not enough privileges to call ${statement.outsideFunction}`)
   }
 }
 
@@ -181,6 +184,13 @@ function outputFormat (tokens: readonly SqlToken[]): string | undefined {
   const index = tokens.findLastIndex((token) => upper(token) === 'FORMAT')
   const format = tokens[index + 1]
   return index > 0 && format?.kind === 'word' ? format.value : undefined
+}
+
+function outsideFunction (tokens: readonly SqlToken[]): string | undefined {
+  return tokens.find((token, index) => {
+    const isName = token.kind === 'word' || token.kind === 'quoted_word'
+    return isName && tokens[index + 1]?.value === '(' && OUTSIDE_FUNCTIONS.has(token.value.toUpperCase())
+  })?.value
 }
 
 function hasPhrase (tokens: readonly SqlToken[], first: string, second: string): boolean {

@@ -6,6 +6,7 @@
  */
 import { MillraceError, formatTime, visits } from '../../contract/index.ts'
 import { storablePart } from '../parse-window.ts'
+import { AGGREGATIONS } from '../parse-visits-request.ts'
 import type { Query } from '../query-client.ts'
 import type { Row } from '../../contract/index.ts'
 import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
@@ -13,9 +14,9 @@ import type { Aggregation, VisitsRequest } from '../parse-visits-request.ts'
 /** Counts in one answer: 20 MB of text, of which a default window by minute needs 1,440 a page. */
 export const VISITS_COUNTS_MAX = 500_000
 
-const DAY_S = 86_400
-
 type Unit = 'hour' | 'minute' | 'millisecond'
+
+const UNITS: readonly Unit[] = ['hour', 'minute', 'millisecond']
 
 const UNIT_MS: Record<Unit, number> = { hour: 3_600_000, minute: 60_000, millisecond: 1 }
 
@@ -30,95 +31,47 @@ const BUCKETS: Record<Aggregation, (time: string) => string> = {
 export type VisitsWindow = Omit<VisitsRequest, 'sliding'>
 
 /**
- * One query for several windows of one tenant. Windows of one range, in hours and longer buckets, are counted
- * once, by the shortest of these buckets: what is longer is their sum.
+ * One query for several windows of one tenant, or for one of distinct visitors: what windows have in common
+ * is counted once.
  */
 export function visitsQuery (tenant: string, windows: readonly VisitsWindow[]): Query {
-  const parts = scansOf(windows).map(({ scan }, index) => scanPart(scan, index))
+  const [first] = windows as [VisitsWindow]
+  const { name, sql, params } = first.unique ? visitorCounts(first) : visitCounts(segmentsOf(windows))
   return {
-    name: windows.some(({ unique }) => unique) ? 'visits_unique' : 'visits',
-    sql: parts.map(({ sql }) => sql).join('\nUNION ALL\n'),
-    params: Object.assign({ tenant, counts_max: VISITS_COUNTS_MAX + 1 }, ...parts.map((part) => part.params))
+    name,
+    sql: `
+SELECT segment, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
+FROM (${sql}
+  GROUP BY segment, pageUrl, bucket_s
+  LIMIT {counts_max:UInt32}
+)
+GROUP BY segment, pageUrl`.trimStart(),
+    params: { tenant, counts_max: VISITS_COUNTS_MAX + 1, ...params }
   }
 }
 
 /**
  * The body of the answer to each window, as text: an object would not keep the order of pages whose names
- * look like numbers. An answer of more counts than one may hold is a MillraceError `invalid_time_range`, and
- * so is one that was counted together with such a one: it may well be answered by itself.
+ * look like numbers. Where there are more counts than one answer may hold, each is a MillraceError
+ * `invalid_time_range`: one of several windows may well be answered by itself.
  */
 export function toVisitsBodies (
   windows: readonly VisitsWindow[], rows: readonly Row[]
 ): Array<string | MillraceError> {
-  const rowsOf = Map.groupBy(rows, (row) => Number(row['scan']))
-  const bodies = new Map(scansOf(windows).flatMap(({ scan, windows: sharing }, index) => {
-    const counted = rowsOf.get(index) ?? []
-    return sharing.map((window) => [window, toVisitsBody(counted, bucketOf(window, scan))] as const)
-  }))
-  return windows.map((window) => bodies.get(window) as string | MillraceError)
-}
-
-/** What is counted once, and the windows that it answers. */
-interface Scan {
-  scan: VisitsWindow
-  windows: VisitsWindow[]
-}
-
-/** From the shortest to the longest; each is a sum of those before it. */
-const NESTED: readonly Aggregation[] = ['hour', 'day', 'month']
-
-function scansOf (windows: readonly VisitsWindow[]): Scan[] {
-  const groups = Map.groupBy(windows, (window) => {
-    const { aggregation, unique, timeRange: { fromMs, toMs } } = window
-    return unique || !NESTED.includes(aggregation) ? window : `${fromMs} ${toMs}`
-  })
-  return [...groups.values()].map((sharing) => {
-    const [scan] = sharing.toSorted((a, b) => NESTED.indexOf(a.aggregation) - NESTED.indexOf(b.aggregation))
-    return { scan: scan as VisitsWindow, windows: sharing }
-  })
-}
-
-/** The bucket of a window that one of its scan is a part of; both in seconds of the epoch. */
-function bucketOf (window: VisitsWindow, scan: VisitsWindow): (bucketS: number) => number {
-  if (window.aggregation === scan.aggregation) return (bucketS) => bucketS
-  if (window.aggregation === 'day') return (bucketS) => bucketS - bucketS % DAY_S
-  return (bucketS) => {
-    const start = new Date(bucketS * 1000)
-    return Date.UTC(start.getUTCFullYear(), start.getUTCMonth()) / 1000
-  }
-}
-
-function toVisitsBody (rows: readonly Row[], bucketOf: (bucketS: number) => number): string | MillraceError {
-  const timeframes = new Map<number, string>()
-  let counts = 0
-  const pages = rows.map((row) => {
-    const name = Buffer.from(row['pageUrl'] as string)
-    const buckets = row['buckets'] as ReadonlyArray<readonly [number | string, number | string]>
-    counts += buckets.length
-    const sums = new Map<number, number>()
-    for (const [bucketS, visitCount] of buckets) {
-      const bucket = bucketOf(Number(bucketS))
-      sums.set(bucket, (sums.get(bucket) ?? 0) + Number(visitCount))
-    }
-    const entries = Array.from(sums, ([seconds, visitCount]) => {
-      const timeframe = timeframes.get(seconds) ?? formatTime(seconds * 1000)
-      timeframes.set(seconds, timeframe)
-      return `{"timeframe":"${timeframe}","visit_count":${visitCount}}`
-    })
-    return { name, text: `${JSON.stringify(row['pageUrl'])}:[${entries.join(',')}]` }
-  })
+  const counts = rows.reduce((sum, row) => sum + bucketsOf(row).length, 0)
   if (counts > VISITS_COUNTS_MAX) {
-    return new MillraceError(
+    return windows.map(() => new MillraceError(
       'invalid_time_range', `The answer has more than ${VISITS_COUNTS_MAX} counts: ask for a shorter window`
-    )
+    ))
   }
-  pages.sort((a, b) => Buffer.compare(a.name, b.name))
-  return `{"data":{${pages.map(({ text }) => text).join(',')}}}`
-}
-
-interface Part {
-  sql: string
-  params: Record<string, number>
+  const rowsOf = Map.groupBy(rows, (row) => Number(row['segment']))
+  const segments = segmentsOf(windows)
+  return windows.map((window) => {
+    const counted = segments.flatMap((segment, index) => {
+      return segment.windows.includes(window) ? rowsOf.get(index) ?? [] : []
+    })
+    return toVisitsBody(window, counted)
+  })
 }
 
 /** `[fromMs, toMs)`, epoch milliseconds. */
@@ -127,73 +80,136 @@ interface Range {
   toMs: number
 }
 
-/** One row a page: far less text than one a count. */
-function scanPart ({ aggregation, timeRange, unique }: VisitsWindow, index: number): Part {
-  const { from_ms: fromMs, to_ms: toMs } = storablePart(timeRange)
-  const count = unique ? visitorCounts : visitCounts
-  const counts = count(aggregation, { fromMs, toMs }, index)
-  const sql = `
-SELECT ${index} AS scan, pageUrl, arraySort(groupArray((bucket_s, visit_count))) AS buckets
-FROM (${counts.sql}
-  GROUP BY pageUrl, bucket_s
-  LIMIT {counts_max:UInt32}
-)
-GROUP BY pageUrl`
-  return { sql: sql.trimStart(), params: counts.params }
+/** A stretch of time that no window begins or ends within, counted by the shortest bucket of its windows. */
+interface Segment {
+  range: Range
+  aggregation: Aggregation
+  windows: VisitsWindow[]
 }
 
-function visitorCounts (aggregation: Aggregation, { fromMs, toMs }: Range, index: number): Part {
+/** In the order of time. */
+function segmentsOf (windows: readonly VisitsWindow[]): Segment[] {
+  const ranges = windows.map(({ timeRange }): Range => {
+    const { from_ms: fromMs, to_ms: toMs } = storablePart(timeRange)
+    return { fromMs, toMs }
+  })
+  const edges = [...new Set(ranges.flatMap(({ fromMs, toMs }) => [fromMs, toMs]))].sort((a, b) => a - b)
+  return edges.slice(1).flatMap((toMs, index) => {
+    const fromMs = edges[index] as number
+    const within = windows.filter((_, window) => {
+      const range = ranges[window] as Range
+      return range.fromMs <= fromMs && toMs <= range.toMs
+    })
+    const aggregation = AGGREGATIONS.find((each) => within.some((window) => window.aggregation === each))
+    return aggregation === undefined ? [] : [{ range: { fromMs, toMs }, aggregation, windows: within }]
+  })
+}
+
+/** `rows` in the order of their segments: the buckets of a page come out in the order of time. */
+function toVisitsBody ({ aggregation }: VisitsWindow, rows: readonly Row[]): string {
+  const pages = new Map<string, Map<number, number>>()
+  for (const row of rows) {
+    const sums = pages.get(row['pageUrl'] as string) ?? new Map<number, number>()
+    pages.set(row['pageUrl'] as string, sums)
+    for (const [bucketS, visitCount] of bucketsOf(row)) {
+      const bucket = bucketAround(aggregation, Number(bucketS))
+      sums.set(bucket, (sums.get(bucket) ?? 0) + Number(visitCount))
+    }
+  }
+  const timeframes = new Map<number, string>()
+  const texts = Array.from(pages, ([page, sums]) => {
+    const entries = Array.from(sums, ([seconds, visitCount]) => {
+      const timeframe = timeframes.get(seconds) ?? formatTime(seconds * 1000)
+      timeframes.set(seconds, timeframe)
+      return `{"timeframe":"${timeframe}","visit_count":${visitCount}}`
+    })
+    return { name: Buffer.from(page), text: `${JSON.stringify(page)}:[${entries.join(',')}]` }
+  })
+  texts.sort((a, b) => Buffer.compare(a.name, b.name))
+  return `{"data":{${texts.map(({ text }) => text).join(',')}}}`
+}
+
+/** The start of each bucket in seconds of the epoch, and its count. */
+function bucketsOf (row: Row): ReadonlyArray<readonly [number | string, number | string]> {
+  return row['buckets'] as ReadonlyArray<readonly [number | string, number | string]>
+}
+
+const BUCKET_S = { minute: 60, hour: 3_600, day: 86_400 }
+
+/** The bucket that a shorter one is a part of; both are starts, in seconds of the epoch. */
+function bucketAround (aggregation: Aggregation, seconds: number): number {
+  if (aggregation !== 'month') return seconds - seconds % BUCKET_S[aggregation]
+  const start = new Date(seconds * 1000)
+  return Date.UTC(start.getUTCFullYear(), start.getUTCMonth()) / 1000
+}
+
+interface Counts {
+  name: string
+  /** Rows of `segment`, `pageUrl`, `bucket_s` and `visit_count`, up to its GROUP BY. */
+  sql: string
+  params: Record<string, number>
+}
+
+function visitorCounts ({ aggregation, timeRange }: VisitsWindow): Counts {
   const sql = `
   SELECT
-    pageUrl, toUnixTimestamp(${BUCKETS[aggregation]('visitedAt')}) AS bucket_s,
+    0 AS segment,
+    pageUrl,
+    toUnixTimestamp(${BUCKETS[aggregation]('visitedAt')}) AS bucket_s,
     uniqExact(identifier) AS visit_count
   FROM ${visits.tables.raw}
   WHERE tenant = {tenant:String}
-    AND visitedAt >= ${timeOf(`from_${index}`)}
-    AND visitedAt < ${timeOf(`to_${index}`)}`
-  return { sql, params: { [`from_${index}`]: fromMs, [`to_${index}`]: toMs } }
+    AND visitedAt >= ${timeOf('from_ms')}
+    AND visitedAt < ${timeOf('to_ms')}`
+  return { name: 'visits_unique', sql, params: storablePart(timeRange) }
 }
 
-/** Each unit counts what the one before it, of longer units, does not. */
-function visitCounts (aggregation: Aggregation, range: Range, index: number): Part {
-  const units: readonly Unit[] = aggregation === 'minute'
-    ? ['minute', 'millisecond']
-    : ['hour', 'minute', 'millisecond']
-  const params: Record<string, number> = {}
-  const edge = (name: string, ms: number): string => {
-    params[`${name}_${index}`] = ms
-    return timeOf(`${name}_${index}`)
+function visitCounts (segments: readonly Segment[]): Counts {
+  const names = new Map<number, string>()
+  const at = (ms: number): string => {
+    const name = names.get(ms) ?? `edge_${names.size}`
+    names.set(ms, name)
+    return timeOf(name)
   }
-  const conditions: string[] = []
-  let counted: { whole: Range, from: string, to: string } | undefined
-  for (const unit of units) {
-    const whole = wholeUnits(range, UNIT_MS[unit])
-    if (whole === undefined) continue
-    if (counted?.whole.fromMs === whole.fromMs && counted.whole.toMs === whole.toMs) continue
-    const from = edge(`${unit}s_from`, whole.fromMs)
-    const to = edge(`${unit}s_to`, whole.toMs)
-    const beside = counted === undefined
-      ? ''
-      : `
-      AND (start < ${counted.from} OR start >= ${counted.to})`
-    conditions.push(`unit = '${unit}' AND start >= ${from} AND start < ${to}${beside}`)
-    counted = { whole, from, to }
-  }
-  if (conditions.length === 0) conditions.push('false')
+  const conditions = segments.flatMap(({ range, aggregation }) => {
+    return piecesOf(range, aggregation === 'minute' ? ['minute', 'millisecond'] : UNITS)
+  }).map(({ unit, fromMs, toMs }) => `unit = '${unit}' AND start >= ${at(fromMs)} AND start < ${at(toMs)}`)
+  const later = segments.slice(1).map(({ range }) => `(start >= ${at(range.fromMs)})`)
   const sql = `
-  SELECT pageUrl, toUnixTimestamp(${BUCKETS[aggregation]('start')}) AS bucket_s, sum(count) AS visit_count
+  SELECT
+    ${later.join(' + ') || '0'} AS segment,
+    pageUrl,
+    ${bucketSql(segments, at)} AS bucket_s,
+    sum(count) AS visit_count
   FROM ${visits.tables.byTime}
   WHERE tenant = {tenant:String} AND (
-    ${conditions.join('\n    OR ')}
+    ${conditions.join('\n    OR ') || 'false'}
   )`
-  return { sql, params }
+  return { name: 'visits', sql, params: Object.fromEntries(Array.from(names, ([ms, name]) => [name, ms])) }
 }
 
-/** The whole hours, minutes or milliseconds of a range; undefined where it has none. */
-function wholeUnits (range: Range, unitMs: number): Range | undefined {
-  const fromMs = Math.ceil(range.fromMs / unitMs) * unitMs
-  const toMs = Math.floor(range.toMs / unitMs) * unitMs
-  return fromMs < toMs ? { fromMs, toMs } : undefined
+/** The start of a row's bucket, which goes by its segment. */
+function bucketSql (segments: readonly Segment[], at: (ms: number) => string): string {
+  const bucket = (aggregation: Aggregation = 'day') => `toUnixTimestamp(${BUCKETS[aggregation]('start')})`
+  const last = bucket(segments.at(-1)?.aggregation)
+  if (new Set(segments.map(({ aggregation }) => aggregation)).size < 2) return last
+  const before = segments.slice(0, -1).map(({ range, aggregation }) => {
+    return `start < ${at(range.toMs)}, ${bucket(aggregation)}`
+  })
+  return `multiIf(${before.join(', ')}, ${last})`
+}
+
+/** A range as whole units, the longest first, and what is left beside them in shorter ones. */
+function piecesOf (range: Range, [unit, ...shorter]: readonly Unit[]): Array<Range & { unit: Unit }> {
+  if (unit === undefined || range.fromMs >= range.toMs) return []
+  const fromMs = Math.ceil(range.fromMs / UNIT_MS[unit]) * UNIT_MS[unit]
+  const toMs = Math.floor(range.toMs / UNIT_MS[unit]) * UNIT_MS[unit]
+  if (fromMs >= toMs) return piecesOf(range, shorter)
+  return [
+    { unit, fromMs, toMs },
+    ...piecesOf({ fromMs: range.fromMs, toMs: fromMs }, shorter),
+    ...piecesOf({ fromMs: toMs, toMs: range.toMs }, shorter)
+  ]
 }
 
 function timeOf (parameter: string): string {

@@ -12,7 +12,6 @@ import { pages, urlJourney } from '../../query-api/reports/pages.ts'
 const HOSTILE = "x' OR 1=1; DROP TABLE visits; -- {tenant:String} \\' \u0000 `"
 const timeRange = { fromMs: 1, toMs: 200_001 }
 const WINDOW = { aggregation: 'day', timeRange, unique: false } as const
-const windowTo = (toMs: number) => ({ ...WINDOW, timeRange: { fromMs: 0, toMs } })
 const REPORTS = {
   conversion, stageJourney, stageTimes, stages, pages, urlJourney, elements, browsers, devices
 }
@@ -51,35 +50,29 @@ describe('the text of a query', () => {
     expect(Object.values(params)).toEqual(expect.arrayContaining(Object.values(request.timeRange)))
   })
 
-  it('is fixed for several windows of visits, each with parameters of its own', () => {
+  it('is fixed for several windows of visits, and counts a time once by the shortest bucket asked of it', () => {
     const { sql, params } = visitsQuery(HOSTILE, [
-      { aggregation: 'day', timeRange: { fromMs: 0, toMs: 3_600_000 }, unique: false },
-      { aggregation: 'minute', timeRange: { fromMs: 60_000, toMs: 120_001 }, unique: false },
+      { aggregation: 'month', timeRange: { fromMs: 0, toMs: 7_200_000 }, unique: false },
+      { aggregation: 'hour', timeRange: { fromMs: 3_600_000, toMs: 7_200_000 }, unique: false },
+      { aggregation: 'minute', timeRange: { fromMs: 10_800_000, toMs: 10_860_001 }, unique: false },
       { aggregation: 'day', timeRange: { fromMs: -2, toMs: -1 }, unique: false }
     ])
     expect(sql).toBe(golden('visits')['several'])
     expect(params).toEqual({
       tenant: HOSTILE,
       counts_max: VISITS_COUNTS_MAX + 1,
-      hours_from_0: 0,
-      hours_to_0: 3_600_000,
-      minutes_from_1: 60_000,
-      minutes_to_1: 120_000,
-      milliseconds_from_1: 60_000,
-      milliseconds_to_1: 120_001
+      edge_0: 0,
+      edge_1: 3_600_000,
+      edge_2: 7_200_000,
+      edge_3: 10_800_000,
+      edge_4: 10_860_000,
+      edge_5: 10_860_001
     })
   })
 
-  it('counts visits of one range once, by the shortest bucket that the others are sums of', () => {
-    const scansOf = (...windows: Parameters<typeof visitsQuery>[1]) => {
-      return visitsQuery(HOSTILE, windows).sql.split('UNION ALL').map((sql) => /toStartOf[A-Z][a-z]+/.exec(sql)?.[0])
-    }
-    const by = (aggregation: 'minute' | 'hour' | 'day' | 'month') => ({ ...WINDOW, aggregation })
-    expect(scansOf(by('month'), by('hour'), by('day'))).toEqual(['toStartOfHour'])
-    expect(scansOf(by('month'), by('day'))).toEqual(['toStartOfDay'])
-    expect(scansOf(by('day'), by('minute'))).toEqual(['toStartOfDay', 'toStartOfMinute'])
-    expect(scansOf(by('day'), { ...by('hour'), timeRange: { fromMs: 2, toMs: 200_001 } })).toHaveLength(2)
-    expect(scansOf(by('day'), { ...by('hour'), unique: true })).toHaveLength(2)
+  it('is fixed for visits of no time at all', () => {
+    const { sql } = visitsQuery(HOSTILE, [{ aggregation: 'day', timeRange: { fromMs: -2, toMs: -1 }, unique: false }])
+    expect(sql).toBe(golden('visits')['no time'])
   })
 
   it('is fixed for the statistics of users', () => {
@@ -101,16 +94,36 @@ describe('an answer', () => {
   it('counts what a 64-bit number came as, text or number', () => {
     expect(toAnalyticsAnswer([{ unique_users: '2', clicks: 1, impressions: '0' }]))
       .toEqual({ unique_users: 2, clicks: 1, impressions: 0 })
-    expect(toVisitsBodies([WINDOW], [{ scan: '0', pageUrl: '"', buckets: [['60', '7']] }]))
-      .toEqual(['{"data":{"\\"":[{"timeframe":"1970-01-01T00:01:00.000Z","visit_count":7}]}}'])
+    expect(toVisitsBodies([WINDOW], [{ segment: '0', pageUrl: '"', buckets: [['60', '7']] }]))
+      .toEqual(['{"data":{"\\"":[{"timeframe":"1970-01-01T00:00:00.000Z","visit_count":7}]}}'])
   })
 
   it('has the pages of its own window, in the order of their bytes', () => {
-    const rows = [[1, '\u{1f600}'], [1, '\uffee'], [2, 'b'], [1, '1'], [1, 'Z']].map(([scan, pageUrl]) => {
-      return { scan, pageUrl, buckets: [] }
+    const rows = [[1, '\u{1f600}'], [1, '\uffee'], [2, 'b'], [1, '1'], [1, 'Z']].map(([segment, pageUrl]) => {
+      return { segment, pageUrl, buckets: [] }
     })
-    expect(toVisitsBodies([0, 1, 2].map(windowTo), rows)).toEqual([
+    const windows = [0, 1, 2].map((fromMs) => ({ ...WINDOW, timeRange: { fromMs, toMs: fromMs + 1 } }))
+    expect(toVisitsBodies(windows, rows)).toEqual([
       '{"data":{}}', '{"data":{"1":[],"Z":[],"\uffee":[],"\u{1f600}":[]}}', '{"data":{"b":[]}}'
+    ])
+  })
+
+  it('adds up what windows of visits share, each by its own bucket', () => {
+    const by = (aggregation: 'hour' | 'day' | 'month', fromMs: number) => {
+      return { aggregation, unique: false, timeRange: { fromMs, toMs: 40 * 86_400_000 } }
+    }
+    // From the middle of the first day, whose first hours are another segment's.
+    const rows = [
+      { segment: 1, pageUrl: '/', buckets: [[43_200, 2], [46_800, 3], [2_678_400, 5]] },
+      { segment: 0, pageUrl: '/', buckets: [[0, 1]] }
+    ]
+    const body = (...counts: Array<[string, number]>) => JSON.stringify({
+      data: { '/': counts.map(([timeframe, count]) => ({ timeframe: `1970-${timeframe}:00:00.000Z`, visit_count: count })) }
+    })
+    expect(toVisitsBodies([by('day', 0), by('hour', 43_200_000), by('month', 0)], rows)).toEqual([
+      body(['01-01T00', 6], ['02-01T00', 5]),
+      body(['01-01T12', 2], ['01-01T13', 3], ['02-01T00', 5]),
+      body(['01-01T00', 6], ['02-01T00', 5])
     ])
   })
 
@@ -128,9 +141,8 @@ describe('an answer', () => {
   })
 
   it('is refused where it would have to be cut', () => {
-    const row = { scan: 1, pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
-    expect(toVisitsBodies([0, 1].map(windowTo), [row]))
-      .toEqual(['{"data":{}}', expect.objectContaining({ code: 'invalid_time_range' })])
+    const row = { segment: 0, pageUrl: '/', buckets: Array.from({ length: VISITS_COUNTS_MAX + 1 }, () => [0, 1]) }
+    expect(toVisitsBodies([WINDOW], [row])).toEqual([expect.objectContaining({ code: 'invalid_time_range' })])
     const rows = Array.from({ length: REPORT_ROWS_MAX + 1 }, () => ({}))
     expect(() => toReport(devices, rows)).toThrow(expect.objectContaining({ code: 'invalid_time_range' }))
   })
