@@ -35,6 +35,7 @@ class WatchedSink implements Sink {
   readonly #sink: Sink
   before: (request: InsertRequest) => Promise<void> = async () => {}
   after: (request: InsertRequest) => Promise<void> = async () => {}
+  failed: (request: InsertRequest) => void = () => {}
 
   constructor (sink: Sink) {
     this.#sink = sink
@@ -43,7 +44,12 @@ class WatchedSink implements Sink {
   async insert (request: InsertRequest): Promise<void> {
     this.requests.push(request)
     await this.before(request)
-    await this.#sink.insert(request)
+    try {
+      await this.#sink.insert(request)
+    } catch (error) {
+      this.failed(request)
+      throw error
+    }
     await this.after(request)
   }
 
@@ -196,7 +202,7 @@ export class ReplayBench {
   }
 
   async rebuild (
-    live: string, limits: Pick<RebuildOptions, 'countMsMax' | 'swapWaitMsMax'> = {}
+    live: string, limits: Pick<RebuildOptions, 'countMsMax' | 'swapWaitMsMax' | 'closedMsMax'> = {}
   ): Promise<ReplayReport> {
     return await rebuild({ ...this.#options(), live, now: Date.now, ...limits })
   }
