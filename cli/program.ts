@@ -5,6 +5,7 @@ import { addAccessCommands } from './access-commands.ts'
 import { addDeadLetterCommands } from './dead-letter-commands.ts'
 import { addErasureCommands } from './erasure-commands.ts'
 import { addLedgerCommand } from './ledger-command.ts'
+import { addReaderCommand } from './reader-command.ts'
 import { addReplayCommand } from './replay-command.ts'
 import { describeSettings, loadCheckedSettings } from './settings.ts'
 import { roles } from './roles/index.ts'
@@ -35,6 +36,7 @@ export function buildProgram (io: CommandIo): Command {
   addLedgerCommand(program, io)
   addDeadLetterCommands(program, io)
   addReplayCommand(program, io)
+  addReaderCommand(program, io)
   return program
 }
 

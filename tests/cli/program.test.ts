@@ -104,6 +104,22 @@ describe('--check-config reports every fault at once', () => {
   })
 })
 
+describe('millrace reader-sql', () => {
+  test('prints what creates the read-only user with its limits, and lets it read', async () => {
+    const password = { CLICKHOUSE_READ_USER: 'bi', CLICKHOUSE_READ_PASSWORD: "it's" }
+    const env = { ...password, CLICKHOUSE_READ_SECONDS_MAX: '7' }
+    const [create, grant, ...others] = (await run(env, 'reader-sql')).split('\n')
+    expect(create).toMatch(/^CREATE USER .*bi.* SETTINGS readonly = 2 CONST, max_execution_time = 7 .*;$/)
+    expect(create).toMatch(/ BY 'it.*s' /)
+    expect(grant).toMatch(/^GRANT .*SELECT, SHOW ON millrace\.\* TO .*bi.*;$/)
+    expect(others).toEqual([])
+  })
+
+  test('creates no user without a password', async () => {
+    await expect(run({}, 'reader-sql')).rejects.toThrow('CLICKHOUSE_READ_PASSWORD must be set')
+  })
+})
+
 describe('--help', () => {
   const program = buildProgram({ env: {}, nowMs: Date.now, print: () => {}, note: () => {} })
   const paths = program.commands.flatMap((command) => {
