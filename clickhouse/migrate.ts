@@ -1,5 +1,4 @@
 import { insertBatch } from './client.ts'
-import { clickHouseCode } from './faults.ts'
 import { MigrationError, checkNumbers, loadMigrations } from './migration-files.ts'
 import { LOCK_TIMING, withMigrationLock } from './migration-lock.ts'
 import { DEDUPLICATION_WINDOW, engine, onCluster, renderMigration } from './migration-template.ts'
@@ -23,9 +22,6 @@ interface AppliedMigration {
   name: string
   checksum: string
 }
-
-const UNKNOWN_TABLE = 60
-const UNKNOWN_DATABASE = 81
 
 /**
  * Brings the database to this release: creates it, applies every migration that it has not seen, in order,
@@ -51,22 +47,6 @@ export async function migrate (options: MigrateOptions): Promise<number[]> {
     }
     return pending.map((migration) => migration.version)
   })
-}
-
-/**
- * The migrations that the database still lacks; none when it is ready. Reads only. Throws MigrationError as
- * `migrate` does.
- */
-export async function pendingMigrations (
-  { client, config, migrations = loadMigrations() }: Pick<MigrateOptions, 'client' | 'config' | 'migrations'>
-): Promise<Migration[]> {
-  try {
-    return findPending(migrations, await readApplied(client, config))
-  } catch (error) {
-    const code = clickHouseCode(error)
-    if (code === UNKNOWN_TABLE || code === UNKNOWN_DATABASE) return [...migrations]
-    throw error
-  }
 }
 
 function findPending (migrations: readonly Migration[], applied: readonly AppliedMigration[]): Migration[] {
