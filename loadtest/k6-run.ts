@@ -36,8 +36,6 @@ export interface FirehoseOptions {
 const K6 = join(ROOT, '.tools/k6/k6')
 /** k6 shares the cores with what it measures: a request costs it 0.7 ms of CPU by default, and 0.5 so. */
 const GOGC = '400'
-/** What k6 ends with when a threshold was crossed; the figures are complete then. */
-const EXIT_THRESHOLDS = 99
 
 /** Runs k6's firehose to its end. Rejects where k6 is missing, fails or is interrupted. */
 export async function runFirehose (options: FirehoseOptions): Promise<FirehoseFigures> {
@@ -64,7 +62,7 @@ export async function runFirehose (options: FirehoseOptions): Promise<FirehoseFi
   try {
     const code = await exitOf(child)
     signal.throwIfAborted()
-    if (code !== 0 && code !== EXIT_THRESHOLDS) throw new Error(`k6 ended with ${code}`)
+    if (code !== 0) throw new Error(`k6 ended with ${code}`)
     return readSummary(JSON.parse(await readFile(summaryFile, 'utf8')) as K6Summary)
   } finally {
     signal.removeEventListener('abort', onAbort)

@@ -1,7 +1,7 @@
 /** The ledger at the end of a run, recounted with SQL of its own against the offsets of the log. */
 import { check } from './count.ts'
 import type { Check } from './count.ts'
-import type { Rows } from './clickhouse-sql.ts'
+import type { Rows } from '../clickhouse-sql.ts'
 
 /** Of one partition: the first offset that there is, and the one that the next record will get. */
 export interface PartitionEnds {

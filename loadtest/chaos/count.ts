@@ -3,7 +3,7 @@
  * the pipeline: SQL of its own, and events that say who they are (numbered-events.ts).
  */
 import { GROUP_SIZE, minuteOfGroup, numberOf, tagOf, viewOf } from './numbered-events.ts'
-import type { Rows } from './clickhouse-sql.ts'
+import type { Rows } from '../clickhouse-sql.ts'
 import type { SentEvents } from './sent-events.ts'
 
 /** One thing that must hold, and how often it does not. */

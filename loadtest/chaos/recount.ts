@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { eventLogConfig, eventLogSettings, openEventLog } from '../../eventlog/index.ts'
 import { loadConfig } from '../config.ts'
 import { readBooks, unaccounted } from './books.ts'
-import { ClickHouseSql } from './clickhouse-sql.ts'
+import { ClickHouseSql } from '../clickhouse-sql.ts'
 import { agreementCheck, check, positionsCheck, readMinuteSums, readTags, readViews } from './count.ts'
 import { numberOf } from './numbered-events.ts'
 import type { EventLog } from '../../eventlog/index.ts'
@@ -39,7 +39,7 @@ export interface Recount {
 export async function recount (
   deployment: Deployment, load: Load, reader: Reader
 ): Promise<Recount> {
-  const sql = new ClickHouseSql(deployment.clickHousePort)
+  const sql = new ClickHouseSql(`http://127.0.0.1:${deployment.clickHousePort}`)
   const log = openEventLog(eventLogConfig(loadConfig(eventLogSettings, deployment.env)), SILENT)
   try {
     await settle(sql, log, load)

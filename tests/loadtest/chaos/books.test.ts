@@ -1,6 +1,6 @@
 /** The recount of the ledger: a hole, an overlap or a sum that is wrong by one is found. */
 import { expect, test } from 'vitest'
-import type { Rows } from '../../../loadtest/chaos/clickhouse-sql.ts'
+import type { Rows } from '../../../loadtest/clickhouse-sql.ts'
 import { readBooks, unaccounted } from '../../../loadtest/chaos/books.ts'
 
 type Batch = [partition: number, first: number, last: number, ...outcomes: [number, number, number, number]]

@@ -4,7 +4,7 @@ import { agreementCheck, readMinuteSums, readTags, readViews } from '../../../lo
 import { GROUP_SIZE, minuteOfGroup, tagOf, viewOf } from '../../../loadtest/chaos/numbered-events.ts'
 import { SentEvents } from '../../../loadtest/chaos/sent-events.ts'
 import type { Check } from '../../../loadtest/chaos/count.ts'
-import type { Rows as Sql } from '../../../loadtest/chaos/clickhouse-sql.ts'
+import type { Rows as Sql } from '../../../loadtest/clickhouse-sql.ts'
 
 type Rows = Array<[string, ...unknown[]]>
 
