@@ -8,7 +8,9 @@ export { AccessError } from './errors.ts'
 export { Gate } from './gate.ts'
 export type { GateOptions } from './gate.ts'
 export { newKeyId, newSecret } from './key-secret.ts'
-export { requireOrganisation, withKey, withOrganisation, withOrigins, withRevokedKey } from './manage.ts'
+export {
+  STANDARD_ORGANISATION, requireOrganisation, withKey, withOrganisation, withOrigins, withRevokedKey
+} from './manage.ts'
 export { connectSharedCounter } from './rate-limit.ts'
 export type { SharedCounter } from './rate-limit.ts'
 export { registerAccess } from './register-access.ts'

@@ -1,6 +1,7 @@
 /** `millrace dead-letters …`: what an operator does with records that could not be stored. */
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
+import { STANDARD_ORGANISATION } from '../access/index.ts'
 import { parseBulkRequest, parseLetterId, parseListRequest } from '../dead-letters/index.ts'
 import { eventLogConfig, openEventLog } from '../eventlog/index.ts'
 import { table } from './access-tables.ts'
@@ -12,7 +13,6 @@ import type { Command } from 'commander'
 import type { BulkAnswer, DeadLetters, LetterList } from '../dead-letters/index.ts'
 import type { CommandIo } from './access-commands.ts'
 
-const STANDARD_ORGANISATION = 'default'
 /** Of one line; `show` has it whole. */
 const DETAIL_LENGTH_MAX = 60
 const NO_LOG = { debug: () => undefined, warn: () => undefined }

@@ -1,7 +1,8 @@
 /** `millrace erasures …`: asks for erasures and shows their receipts, straight on the database. */
 import { v7 } from 'uuid'
 import {
-  accessFileOf, accessFileSettings, parseAccessFile, readAccessText, requireOrganisation
+  STANDARD_ORGANISATION, accessFileOf, accessFileSettings, parseAccessFile, readAccessText,
+  requireOrganisation
 } from '../access/index.ts'
 import { clickHouseConfig, clickHouseSettings, createWriteClient } from '../clickhouse/index.ts'
 import { ErasureStore, Erasures, erasureSettings } from '../erasure/index.ts'
@@ -16,7 +17,6 @@ import type { CommandIo } from './access-commands.ts'
 const SETTINGS = {
   ...accessFileSettings, ...clickHouseSettings, ...eventLogSettings, ...erasureSettings
 }
-const STANDARD_ORGANISATION = 'default'
 const LIST_MAX = 200
 
 /** Adds the commands. Their actions throw MillraceError, SettingsError and the client's errors. */

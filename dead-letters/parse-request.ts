@@ -1,12 +1,11 @@
 import { MillraceError, parseTime, streams } from '../contract/index.ts'
-import { ParameterFaults, parseChoice, refuseUnknown, valuesOf } from '../http/index.ts'
+import { ParameterFaults, parseChoice, parseLimit, refuseUnknown, valuesOf } from '../http/index.ts'
 import { REASONS, STATES } from './dead-letter.ts'
 import type { RawQuery } from '../http/index.ts'
 import type { LetterCursor, LetterFilter, LetterPage } from './queries.ts'
 
 /** Letters of one page, and of one bulk retry. */
-const LIMIT_DEFAULT = 100
-const LIMIT_MAX = 1_000
+const LIMIT = { standard: 100, max: 1_000 }
 /** Times that every table holds, see contract/time.ts. */
 const TIME_MS_MAX = Date.UTC(2106, 0)
 const CURSOR = /^(\d{1,13})~(.{1,300})$/
@@ -19,7 +18,7 @@ const FILTERS = ['stream', 'reason', 'state', 'from', 'to', 'limit'] as const
 export function parseListRequest (query: RawQuery): LetterPage {
   const faults = new ParameterFaults()
   const filter = parseFilter(query, faults)
-  const limit = parseLimit(query, faults)
+  const limit = parseLimit(query, LIMIT, faults)
   const after = parseCursor(query, faults)
   refuseUnknown(query, [...FILTERS, 'cursor'], faults)
   faults.throwIfAny()
@@ -35,7 +34,7 @@ export interface BulkRequest {
 export function parseBulkRequest (query: RawQuery): BulkRequest {
   const faults = new ParameterFaults()
   const filter = parseFilter(query, faults)
-  const limit = parseLimit(query, faults)
+  const limit = parseLimit(query, LIMIT, faults)
   const dryRun = parseChoice(query, 'dry_run', ['true', 'false'], 'false', faults) === 'true'
   refuseUnknown(query, [...FILTERS, 'dry_run'], faults)
   faults.throwIfAny()
@@ -85,14 +84,6 @@ function parseInstant (query: RawQuery, name: string, faults: ParameterFaults): 
   const ms = others.length === 0 ? parseTime(text) : undefined
   if (ms === undefined) return faults.add(name, 'invalid_time', 'must be one RFC 3339 time')
   return Math.min(Math.max(ms, 0), TIME_MS_MAX)
-}
-
-function parseLimit (query: RawQuery, faults: ParameterFaults): number {
-  const [text, ...others] = valuesOf(query, 'limit')
-  if (text === undefined) return LIMIT_DEFAULT
-  if (others.length === 0 && /^[1-9]\d{0,3}$/.test(text) && Number(text) <= LIMIT_MAX) return Number(text)
-  faults.add('limit', 'invalid_limit', `must be one whole number from 1 to ${LIMIT_MAX}`)
-  return LIMIT_DEFAULT
 }
 
 function parseCursor (query: RawQuery, faults: ParameterFaults): LetterCursor | undefined {

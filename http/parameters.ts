@@ -46,6 +46,17 @@ export function parseText (name: string, text: string, faults: ParameterFaults):
   return fault === undefined ? text : faults.add(name, 'invalid_parameter', fault)
 }
 
+/** `limit`, from 1 to `max`; `standard` where it is absent, and, with a fault, where it is another. */
+export function parseLimit (
+  query: RawQuery, { standard, max }: { standard: number, max: number }, faults: ParameterFaults
+): number {
+  const [text, ...others] = valuesOf(query, 'limit')
+  if (text === undefined) return standard
+  if (others.length === 0 && /^[1-9]\d{0,8}$/.test(text) && Number(text) <= max) return Number(text)
+  faults.add('limit', 'invalid_limit', `must be one whole number from 1 to ${max}`)
+  return standard
+}
+
 /** The parameter's value, or `fallback` where it is absent; a fault, and `fallback`, where it is another. */
 export function parseChoice<Choice extends string> (
   query: RawQuery, name: string, choices: readonly Choice[], fallback: Choice, faults: ParameterFaults

@@ -1,4 +1,4 @@
-import { ParameterFaults, parseChoice, refuseUnknown, valuesOf } from '../../http/index.ts'
+import { ParameterFaults, parseChoice, parseLimit, refuseUnknown, valuesOf } from '../../http/index.ts'
 import { streams } from '../../contract/index.ts'
 import { DAY_MS, parseWindow } from '../parse-window.ts'
 import type { RawQuery } from '../../http/index.ts'
@@ -10,8 +10,7 @@ const MINUTE_MS = 60_000
 const RANGE_DAYS_MAX = 31
 /** What a DateTime of ClickHouse holds, in whole minutes. */
 const TIME_MS_MAX = Math.floor(2 ** 32 / 60) * MINUTE_MS
-const LIMIT_DEFAULT = 200
-const LIMIT_MAX = 5_000
+const LIMIT = { standard: 200, max: 5_000 }
 const CURSOR = /^(\d{1,10})~([a-z0-9_]{1,64})~(\d{1,10})$/
 
 export interface LedgerRequest {
@@ -38,7 +37,7 @@ export function parseLedgerRequest (query: RawQuery, nowMs: number): LedgerReque
   const names = ['', ...streams.map(({ name }) => name)]
   const stream = parseChoice(query, 'stream', names, '', faults)
   const recount = parseChoice(query, 'recount', ['true', 'false'], 'false', faults)
-  const limit = parseLimit(query, faults)
+  const limit = parseLimit(query, LIMIT, faults)
   const after = parseCursor(query, faults)
   refuseUnknown(query, ['from', 'to', 'stream', 'recount', 'limit', 'cursor'], faults)
   faults.throwIfAny()
@@ -53,14 +52,6 @@ export function parseLedgerRequest (query: RawQuery, nowMs: number): LedgerReque
 
 export function cursorText ({ minute_s: minute, stream, partition }: LedgerCursor): string {
   return `${minute}~${stream}~${partition}`
-}
-
-function parseLimit (query: RawQuery, faults: ParameterFaults): number {
-  const [text, ...others] = valuesOf(query, 'limit')
-  if (text === undefined) return LIMIT_DEFAULT
-  if (others.length === 0 && /^[1-9]\d{0,3}$/.test(text) && Number(text) <= LIMIT_MAX) return Number(text)
-  faults.add('limit', 'invalid_limit', `must be one whole number from 1 to ${LIMIT_MAX}`)
-  return LIMIT_DEFAULT
 }
 
 function parseCursor (query: RawQuery, faults: ParameterFaults): LedgerCursor | undefined {

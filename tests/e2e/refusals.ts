@@ -6,7 +6,7 @@ import type { HttpAnswer, HttpRequest } from '../support/http-client.ts'
 
 export type Refusal = [what: string, request: HttpRequest, status: number, code: string]
 
-const EVENT_BYTES_MAX = 64 * 1024
+export const EVENT_BYTES_MAX = 64 * 1024
 
 export function expectProblem (answer: HttpAnswer, status: number, code: string): void {
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)

@@ -2,20 +2,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeOnEachLog } from '../support/each-log.ts'
 import { showLogOfFailures, startMillrace } from '../support/millrace.ts'
-import { expectProblem } from './refusals.ts'
+import { posting as postingTo } from '../support/keyed-system.ts'
+import { EVENT_BYTES_MAX, expectProblem } from './refusals.ts'
 import { range, tag } from './user-tag-events.ts'
 import type { Refusal } from './refusals.ts'
 import type { HttpRequest } from '../support/http-client.ts'
 import type { Millrace } from '../support/millrace.ts'
 
-const EVENT_BYTES_MAX = 64 * 1024
 const JSON_TYPE = { 'content-type': 'application/json' }
 const RANGE = range('2022-03-22T12:15:00', '2022-03-22T12:16:00')
 const AGGREGATES = `/aggregates?${RANGE}&action=VIEW&aggregates=COUNT`
 
 function posting (body: unknown, headers: Record<string, string> = {}): HttpRequest {
-  const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return { method: 'POST', path: '/user_tags', headers: { ...JSON_TYPE, ...headers }, body: text }
+  return postingTo('/user_tags', body, headers)
 }
 
 function asking (path: string, method = 'POST'): HttpRequest {
