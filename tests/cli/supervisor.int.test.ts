@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +9,7 @@ import { pino } from 'pino'
 import { Supervisor } from '../../cli/supervisor.ts'
 import type { ChildSpec } from '../../cli/supervisor.ts'
 
+const SUPERVISOR = fileURLToPath(new URL('../support/supervisor-process.ts', import.meta.url))
 const MODULE = fileURLToPath(new URL('../support/child-role.ts', import.meta.url))
 
 let directory: string
@@ -18,7 +21,7 @@ beforeEach(() => {
   file = join(directory, 'lives')
 })
 afterEach(async () => {
-  await supervisor.stop()
+  await (supervisor as Supervisor | undefined)?.stop()
   rmSync(directory, { recursive: true })
 })
 
@@ -88,6 +91,18 @@ test('is stopped while a child starts that is stuck: kills it, and starts nothin
   await failed
   expect(lives()).toHaveLength(1)
   expect(isAlive(life?.pid ?? NaN)).toBe(false)
+})
+
+test('however the supervisor ends, a child that hangs does not outlive it', async () => {
+  const supervisorProcess = spawn(process.execPath, [SUPERVISOR, MODULE, 'hang', file], { stdio: 'ignore' })
+  const [code] = await once(supervisorProcess, 'exit')
+  const [life] = lives()
+  expect(code).toBe(3)
+  try {
+    await expect.poll(() => isAlive(life?.pid ?? NaN)).toBe(false)
+  } finally {
+    if (isAlive(life?.pid ?? NaN)) process.kill(life?.pid ?? NaN, 'SIGKILL')
+  }
 })
 
 test('kills a child that does not end in time', async () => {

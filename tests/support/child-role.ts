@@ -10,7 +10,7 @@ if (behaviour === 'work') process.exit(0)
 if (behaviour === 'refuse') process.exit(78)
 if (behaviour === 'fail') process.exit(1)
 // Stuck before it is ready, for ever, whatever anybody sends.
-if (behaviour === 'stuck') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+if (behaviour === 'stuck') hang()
 const alive = setInterval(() => {}, 1000)
 process.once('disconnect', () => clearInterval(alive))
 process.once('SIGTERM', () => {
@@ -18,4 +18,9 @@ process.once('SIGTERM', () => {
   appendFileSync(file, `end ${process.pid}\n`)
   process.exit(0)
 })
-process.send?.({ ready: {} })
+process.send?.({ ready: {} }, () => { if (behaviour === 'hang') hang() })
+
+/** As a synchronous loop does, but for the load. */
+function hang (): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
