@@ -52,9 +52,9 @@ it('a window that was too much only beside another is asked for alone', async ()
     asked.push(sql.includes('toStartOfHour') ? 'hour' : 'day')
     return [{ segment: 0, pageUrl: '/', buckets: asked.at(-1) === 'hour' ? hours : [[0, 24]] }]
   }
-  const reader = visitsReader({
-    client: { query }, limits: { ...LIMITS, startIntervalMs: 5 }, onBatch: () => {}, now: () => T0
-  })
+  // The first one begins the interval; the next two fill a batch, and so do not wait for its end.
+  const limits = { ...LIMITS, batchSizeMax: 2, startIntervalMs: 60_000 }
+  const reader = visitsReader({ client: { query }, limits, onBatch: () => {}, now: () => T0 })
   const read = (aggregation: string, dateFrom = '2024-02-01') => reader.read({
     tenant: 'acme', request: parseVisitsRequest({ aggregation, dateFrom, dateTo: '2024-02-29' }, T0)
   })
