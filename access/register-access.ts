@@ -40,7 +40,8 @@ export async function registerAccess (
   })
   server.addHook('onSend', (request, reply, payload, done) => {
     if (payload !== undefined) setSecurityHeaders(reply)
-    if (isCacheable(request) && request.routeOptions.config.access !== undefined) addVary(reply)
+    const varies = isCacheable(request) || reply.hasHeader('vary')
+    if (varies && request.routeOptions.config.access !== undefined) addVary(reply)
     done()
   })
   registerKeys(server, gate)

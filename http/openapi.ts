@@ -32,6 +32,7 @@ const PROBLEM_SCHEMA: JsonSchema = {
     status: { type: 'integer' },
     detail: { type: 'string', description: 'For people; branch on `code`.' },
     code: { type: 'string', enum: Object.keys(ERROR_CODES) },
+    request_id: { type: 'string', description: 'Of a 5xx: what the log knows it by, as the header x-request-id.' },
     errors: {
       type: 'array',
       description: 'What is wrong with the request, where it is more than one thing or has a place.',

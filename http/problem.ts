@@ -1,10 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { ERROR_CODES, MillraceError } from '../contract/index.ts'
+import { toFaults } from './schema-faults.ts'
+import type { IncomingMessage } from 'node:http'
 import type { ErrorCode, Fault } from '../contract/index.ts'
 import type { FastifyError, FastifyRequest } from 'fastify'
+import type { SchemaFault } from './schema-faults.ts'
 
 /** Faults listed in one answer, so that a hostile body cannot make a large one. */
 const FAULTS_MAX = 20
 const DETAIL_LENGTH_MAX = 256
+const REQUEST_ID_HEADER = 'x-request-id'
+const REQUEST_ID = /^[\w.:-]{1,128}$/
 /** Seconds after which a refused but retryable request may be sent again. */
 const RETRY_AFTER_SECONDS = 1
 
@@ -16,6 +22,8 @@ export interface Problem {
   detail: string
   code: ErrorCode
   errors?: readonly Fault[]
+  /** Of a 5xx: what the log knows it by; the header `x-request-id` of every problem has it too. */
+  request_id?: string
 }
 
 /** What Fastify throws before a handler runs, by its own error code. */
@@ -29,26 +37,6 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_BAD_URL: 'invalid_request',
   FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long'
-}
-
-/** What a failed keyword of a JSON Schema means to a client. */
-const KEYWORD_CODES: Record<string, ErrorCode> = {
-  required: 'missing_field',
-  additionalProperties: 'unknown_field',
-  type: 'wrong_type',
-  minimum: 'out_of_range',
-  maximum: 'out_of_range',
-  enum: 'unknown_value',
-  minLength: 'invalid_text',
-  maxLength: 'invalid_text'
-}
-
-/** One error of Ajv. */
-export interface SchemaFault {
-  keyword: string
-  instancePath: string
-  params: Record<string, unknown>
-  message?: string
 }
 
 /**
@@ -68,13 +56,25 @@ export function toMillraceError (error: unknown): MillraceError {
 }
 
 /** The error that a request meets: a body that never came is told apart from one of the wrong shape. */
-export function requestError (thrown: unknown, request: Pick<FastifyRequest, 'body'>): MillraceError {
+export function requestError (
+  thrown: unknown, request: Pick<FastifyRequest, 'body' | 'routeOptions'>
+): MillraceError {
   const bodyMissing = (thrown as FastifyError).validationContext === 'body' && request.body === undefined
-  return bodyMissing ? new MillraceError('empty_body', 'The body is empty') : toMillraceError(thrown)
+  if (bodyMissing) return new MillraceError('empty_body', 'The body is empty')
+  const error = toMillraceError(thrown)
+  if (error === thrown) return error
+  const detail = REFUSED_BODIES[error.code]?.(request)
+  return detail === undefined ? error : new MillraceError(error.code, detail, { cause: thrown })
+}
+
+/** What Fastify leaves out when it refuses a body. */
+const REFUSED_BODIES: Partial<Record<ErrorCode, (request: Pick<FastifyRequest, 'routeOptions'>) => string>> = {
+  unsupported_media_type: () => 'Send the header content-type: application/json (or application/x-ndjson, for a batch of events)',
+  body_too_large: ({ routeOptions: { bodyLimit } }) => `The body has more than ${bodyLimit} bytes`
 }
 
 /** The answer to an error: 5xx answers say nothing of what went wrong inside. */
-export function toProblem (error: MillraceError): Problem {
+export function toProblem (error: MillraceError, requestId?: string): Problem {
   const { status, title } = ERROR_CODES[error.code]
   const faults = error.faults.slice(0, FAULTS_MAX)
   return {
@@ -83,29 +83,27 @@ export function toProblem (error: MillraceError): Problem {
     status,
     detail: status >= 500 ? title : error.message.slice(0, DETAIL_LENGTH_MAX),
     code: error.code,
-    ...(faults.length === 0 ? {} : { errors: faults })
+    ...(faults.length === 0 ? {} : { errors: faults }),
+    ...(status >= 500 && requestId !== undefined ? { request_id: requestId } : {})
   }
 }
 
-/** Headers of an error's answer, without the content type. */
-export function problemHeaders (error: MillraceError): Record<string, string> {
-  return error.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {}
+/** Headers of an error's answer, without the content type. Other answers carry no id: nobody needs it. */
+export function problemHeaders (error: MillraceError, requestId: string): Record<string, string> {
+  return {
+    [REQUEST_ID_HEADER]: requestId, ...(error.retryable ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {})
+  }
+}
+
+/** The id of a request: what its sender calls it, where that may stand in a log, else a new one. */
+export function requestIdOf ({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const sent = headers[REQUEST_ID_HEADER]
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID()
 }
 
 function fromSchemaFaults (schemaFaults: readonly SchemaFault[]): MillraceError {
-  const faults = schemaFaults.map(toFault)
+  const faults = toFaults(schemaFaults)
   const [first] = faults
   if (first === undefined) return new MillraceError('internal', 'A validation failed without a fault')
   return new MillraceError(first.code, `${first.path}: ${first.message}`, { faults })
-}
-
-export function toFault ({ keyword, instancePath, params, message }: SchemaFault): Fault {
-  const member = params['missingProperty'] ?? params['additionalProperty']
-  const path = member === undefined ? instancePath : `${instancePath}/${String(member).slice(0, 128)}`
-  return { path: path === '' ? '/' : path, code: faultCode(keyword, params), message: message ?? keyword }
-}
-
-function faultCode (keyword: string, params: Record<string, unknown>): ErrorCode {
-  if (keyword === 'format') return params['format'] === 'event-time' ? 'invalid_time' : 'invalid_text'
-  return KEYWORD_CODES[keyword] ?? 'invalid_parameter'
 }

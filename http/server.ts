@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import { OPEN_PRINCIPAL } from './principal.ts'
 import { MillraceError } from '../contract/index.ts'
-import { problemHeaders, requestError, toProblem } from './problem.ts'
+import { problemHeaders, requestError, requestIdOf, toProblem } from './problem.ts'
 import { VALIDATION_OPTIONS } from './validation.ts'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
@@ -10,6 +9,9 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 export const EVENT_BODY_BYTES_MAX = 64 * 1024
 /** A path parameter of 1,024 characters of four bytes, percent-encoded. */
 const PATH_PARAMETER_LENGTH_MAX = 1024 * 4 * 3
+
+/** Characters of a URL in an answer. */
+const URL_SHOWN_MAX = 128
 
 export interface ServerOptions {
   log: FastifyBaseLogger
@@ -34,7 +36,7 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
     forceCloseConnections: 'idle',
     // What still arrives on an open connection is served; what it needs says that it is shutting down.
     return503OnClosing: false,
-    genReqId: () => randomUUID(),
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
     ajv: { customOptions: { ...VALIDATION_OPTIONS, allErrors: true } },
     frameworkErrors: onError
@@ -48,7 +50,9 @@ export function createServer ({ log, requestTimeoutMs = 10_000 }: ServerOptions)
   server.removeContentTypeParser('text/plain')
   server.setErrorHandler(onError)
   server.setNotFoundHandler((request, reply) => {
-    onError(new MillraceError('route_not_found', `No route ${request.method} ${request.url}`), request, reply)
+    const seeAlso = request.url.startsWith('/events/') ? 'GET /streams lists the streams' : 'GET /docs lists the routes'
+    const detail = `No route ${request.method} ${request.url.slice(0, URL_SHOWN_MAX)}: ${seeAlso}`
+    onError(new MillraceError('route_not_found', detail), request, reply)
   })
   return server
 }
@@ -96,7 +100,7 @@ function sendProblem (thrown: unknown, { log, request, reply }: Failed): void {
   }
   reply
     .code(error.status)
-    .headers(problemHeaders(error))
+    .headers(problemHeaders(error, request.id))
     .type('application/problem+json')
-    .send(JSON.stringify(toProblem(error)))
+    .send(JSON.stringify(toProblem(error, request.id)))
 }

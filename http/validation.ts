@@ -1,8 +1,8 @@
 import createCompilerFactory from '@fastify/ajv-compiler'
 import { FORMATS } from '../contract/index.ts'
-import { toFault } from './problem.ts'
+import { toFault } from './schema-faults.ts'
 import type { Fault, JsonSchema } from '../contract/index.ts'
-import type { SchemaFault } from './problem.ts'
+import type { SchemaFault } from './schema-faults.ts'
 
 /** Nothing is coerced, dropped or defaulted: a value is taken as it was sent or refused. */
 export const VALIDATION_OPTIONS = {

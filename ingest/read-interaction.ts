@@ -97,7 +97,7 @@ function typeFault (type: unknown) {
   if (typeof type === 'number' || typeof type === 'string') {
     return { path: '/type', code: 'unknown_value', message: 'must be 0 to 3 or the name of a type' } as const
   }
-  return { path: '/type', code: 'wrong_type', message: 'must be integer,string' } as const
+  return { path: '/type', code: 'wrong_type', message: 'must be integer or string' } as const
 }
 
 function toEvent (

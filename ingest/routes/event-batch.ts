@@ -67,7 +67,7 @@ export function registerEventBatchRoute<E extends { event_id?: string }, R> (
     }
     if (records.length > 0) await appender.appendMany(stream.topic, records)
     for (const { code } of faults) metrics.rejected.labels(stream.name, code).inc()
-    if (records.length === 0 && faults.length > 0) return sendRefusal(reply, faults)
+    if (records.length === 0 && faults.length > 0) return sendRefusal(request, reply, faults)
     return { accepted: records.length, rejected: faults.map(toRejection) }
   })
 }
@@ -92,14 +92,16 @@ function toRejection ({ index, path, code, message }: Fault & { index: number })
 }
 
 /** Nothing was acceptable: a problem with the first event's code, and what is wrong with each. */
-function sendRefusal (reply: FastifyReply, faults: ReadonlyArray<Fault & { index: number }>): FastifyReply {
+function sendRefusal (
+  request: FastifyRequest, reply: FastifyReply, faults: ReadonlyArray<Fault & { index: number }>
+): FastifyReply {
   const { code, message } = toRejection(faults[0] as Fault & { index: number })
   const error = new MillraceError(code, message, {
     faults: faults.map(({ index, path, ...fault }) => ({ ...fault, path: `/${index}${path === '/' ? '' : path}` }))
   })
   return reply
     .code(error.status)
-    .headers(problemHeaders(error))
+    .headers(problemHeaders(error, request.id))
     .type('application/problem+json')
     .send(JSON.stringify({ ...toProblem(error), rejected: faults.map(toRejection) }))
 }

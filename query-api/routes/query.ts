@@ -1,5 +1,5 @@
 import { MillraceError } from '../../contract/index.ts'
-import { tenantOf, toMillraceError } from '../../http/index.ts'
+import { ParameterFaults, refuseUnknown, tenantOf, toMillraceError } from '../../http/index.ts'
 import { clientSignal } from '../client-signal.ts'
 import { toCsv, toNdjson } from '../questions/answer.ts'
 import { formatOf, negotiate } from '../questions/media-type.ts'
@@ -10,6 +10,7 @@ import { canonicalText, openSavedQuestion, questionEtag, saveQuestion } from '..
 import { COMPLETE_UP_TO_HEADER } from '../questions/watermark.ts'
 import { ASK_OPERATION, ASK_SAVED_OPERATION, SAVE_QUESTION_OPERATION } from '../operations/questions.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RawQuery } from '../../http/index.ts'
 import type { Cell } from '../questions/answer.ts'
 import type { Ask, Asked } from '../questions/ask.ts'
 import type { MediaType } from '../questions/media-type.ts'
@@ -45,7 +46,10 @@ export function registerQuery (server: FastifyInstance, options: QueryOptions): 
   const body = {
     bodyLimit: QUESTION_LIMITS.bodyBytes,
     schema: { body: questionSchema },
-    preValidation: async (request: FastifyRequest) => refuseDeep(request.body)
+    preValidation: async (request: FastifyRequest) => {
+      refuseParameters(request)
+      refuseDeep(request.body)
+    }
   }
   server.post<{ Body: QuestionInput }>('/query', { ...body, config: { access, operation: ASK_OPERATION } }, async (request, reply) => {
     return ask(request.body, negotiate(request.headers.accept), request, reply)
@@ -60,11 +64,12 @@ export function registerQuery (server: FastifyInstance, options: QueryOptions): 
   server.get<{ Params: { id: string } }>('/query/:id', {
     config: { access, operation: ASK_SAVED_OPERATION }
   }, async (request, reply) => {
+    refuseParameters(request)
     const input = validInput(openSavedQuestion(request.params.id), request)
     const mediaType = negotiate(request.headers.accept)
     parseQuestion(input)
     const { version: stored } = await watermark.stateOf(input.stream)
-    reply.headers({ 'Cache-Control': 'private, no-cache', Vary: 'Accept, Authorization' })
+    reply.headers({ 'Cache-Control': 'private, no-cache', Vary: 'Accept' })
     if (stored !== undefined) {
       const [tenant, question] = [tenantOf(request), canonicalText(input)]
       const version = `${stored} ${(await visibility.of(tenant)).version}`
@@ -74,6 +79,13 @@ export function registerQuery (server: FastifyInstance, options: QueryOptions): 
     }
     return ask(input, mediaType, request, reply)
   })
+}
+
+/** A question is all in its body: what stands in the query would be left out without a word. */
+function refuseParameters (request: FastifyRequest): void {
+  const faults = new ParameterFaults()
+  refuseUnknown(request.query as RawQuery, [], faults)
+  faults.throwIfAny()
 }
 
 function validInput (value: unknown, request: FastifyRequest): QuestionInput {
@@ -105,7 +117,7 @@ function sendAnswer (
   reply: FastifyReply, mediaType: MediaType, stream: string, { meta, columns, body }: Asked
 ): FastifyReply {
   reply.type(mediaType === 'text/csv' ? 'text/csv; charset=utf-8; header=present' : mediaType)
-  reply.header('Vary', 'Accept, Authorization')
+  reply.header('Vary', 'Accept')
   // The answer's own watermark, where a shared one was asked a moment earlier.
   if (meta.complete_up_to !== null) reply.header(COMPLETE_UP_TO_HEADER, meta.complete_up_to)
   if (mediaType === 'application/json') return reply.send({ stream, columns, rows: body, ...meta })

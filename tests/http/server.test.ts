@@ -36,8 +36,10 @@ describe('problem details', () => {
       title: entry.title,
       status: entry.status,
       detail: entry.status >= 500 ? entry.title : 'the detail',
-      code
+      code,
+      ...(entry.status >= 500 ? { request_id: response.headers['x-request-id'] } : {})
     })
+    expect(response.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
   })
 
   test('an unexpected error says nothing of itself to the client, and all of it to the log', async () => {
@@ -50,6 +52,32 @@ describe('problem details', () => {
     const line = JSON.parse(lines[0] ?? '{}')
     expect(lines.join('')).toContain('hunter2')
     expect(line).toMatchObject({ code: 'internal', reqId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+  })
+
+  test('the log knows a failed request by the id of its answer, which a sane client has chosen', async () => {
+    const { server, lines } = buildServer()
+    server.get('/', async () => { throw new Error('no') })
+    const idOf = async (id: string) => (await server.inject({ url: '/', headers: { 'x-request-id': id } })).headers['x-request-id']
+    expect(await idOf('trace:1.a_b-c')).toBe('trace:1.a_b-c')
+    for (const odd of ['', 'two words', '{"a":1}', 'x'.repeat(129)]) expect(await idOf(odd)).toMatch(/^[0-9a-f-]{36}$/)
+    expect(JSON.parse(lines[0] ?? '{}').reqId).toBe('trace:1.a_b-c')
+  })
+
+  test('a body of the wrong type or size is told what is right', async () => {
+    const { server } = buildServer()
+    server.post('/', { bodyLimit: 10 }, async () => ({}))
+    const detailOf = async (type: string, payload: string) => {
+      return (await server.inject({ method: 'POST', url: '/', headers: { 'content-type': type }, payload })).json().detail
+    }
+    expect(await detailOf('text/plain', 'x')).toContain('content-type: application/json')
+    expect(await detailOf('application/json', '"01234567890"')).toBe('The body has more than 10 bytes')
+  })
+
+  test('a route that there is not is answered with where to look', async () => {
+    const { server } = buildServer()
+    const detailOf = async (url: string) => (await server.inject(url)).json().detail
+    expect(await detailOf('/nope')).toBe('No route GET /nope: GET /docs lists the routes')
+    expect(await detailOf('/events/nope')).toBe('No route GET /events/nope: GET /streams lists the streams')
   })
 
   test('an error that carries a known code keeps it', async () => {
