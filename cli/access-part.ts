@@ -37,7 +37,7 @@ export async function openAccessPart (
     : await asSettings(() => connectSharedCounter(redisUrl, log))
   if (counter !== undefined) closers.add(() => counter.close())
   if (gate.required) log.info({ file, keys: gate.directory.keys.length }, 'every request needs an API key')
-  else log.warn({ file }, 'runs open: whoever is on this machine may write and read; the first API key closes it')
+  else log.info({ file }, 'runs open: whoever is on this machine may write and read; the first API key closes it')
   return (server) => registerAccess(server, { gate, counter })
 }
 

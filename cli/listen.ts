@@ -35,6 +35,8 @@ export async function buildServer (
   registerHealth(server, health)
   registerMetrics(server, registry)
   await routes?.(server)
+  // Whoever opens the address in a browser wants to know what is here.
+  server.get('/', { schema: { hide: true } as object }, async (_request, reply) => reply.redirect('/docs'))
   await registerDocs(server)
   await server.after()
   finishRoutes(server, paths)

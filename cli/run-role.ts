@@ -22,7 +22,7 @@ export async function runRole (role: Role, env: NodeJS.ProcessEnv): Promise<void
     process.disconnect?.()
     return
   }
-  log.info({ url: running.url }, 'listening')
+  log.info({ url: running.url }, `ready at ${running.url}`)
   const options = { delay: settings.SHUTDOWN_MS_MAX, logger: false } as const
   const grace = closeWithGrace(options, async ({ err, signal }) => {
     if (err !== undefined) log.fatal({ err }, 'fault')

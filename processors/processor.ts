@@ -16,6 +16,7 @@ const LAG_INTERVAL_MS = 2_000
 
 /** The slice of pino's interface that is used here. */
 export interface ProcessorLog {
+  debug: (fields: object, message: string) => void
   info: (fields: object, message: string) => void
   warn: (fields: object, message: string) => void
   error: (fields: object, message: string) => void
@@ -73,7 +74,7 @@ export async function startProcessor (options: ProcessorOptions): Promise<Proces
       const consumed = byTopic.get(session.topic)
       if (consumed === undefined) throw new Error(`No stream has the topic ${session.topic}`)
       const { topic, partition, committed } = session
-      log.info({ topic, partition, ...committed }, 'partition taken')
+      log.debug({ topic, partition, ...committed }, 'partition taken')
       try {
         await runPartitionWorker({
           ...consumed,

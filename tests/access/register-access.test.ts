@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EMPTY_ACCESS_FILE, withRevokedKey } from '../../access/index.ts'
 import { NOW_MS, PATIENT, accessFolder, fileWithKeys, startGuarded } from './access-server.ts'
 import type { SharedCounter } from '../../access/index.ts'
+import type { FastifyReply } from 'fastify'
 import type { GuardedOptions } from './access-server.ts'
 
 let folder: ReturnType<typeof accessFolder>
@@ -255,15 +256,17 @@ describe('CORS', () => {
   test('no cache gives one organisation the answer of another', async () => {
     const { file, secrets } = fileWithKeys([{ organisation: 'acme' }])
     folder.write(file)
-    const { get } = await start({
-      routes: async (server) => {
-        server.get('/own', { config: { access: { scope: 'query' } } }, async (_request, reply) => {
-          return reply.header('vary', 'accept').send({})
-        })
+    const { get, server } = await start({
+      routes: async (routes) => {
+        const handler = async (_request: unknown, reply: FastifyReply) => reply.header('vary', 'accept').send({})
+        routes.route({ method: ['GET', 'POST'], url: '/own', config: { access: { scope: 'query' } }, handler })
       }
     })
     expect((await get('/own', { 'x-api-key': secrets[0] })).headers.vary)
       .toBe('accept, origin, x-api-key, authorization')
+    // What a POST answers is varied by whoever asks, too, where it says that it varies.
+    const posted = await server.inject({ method: 'POST', url: '/own', headers: { 'x-api-key': String(secrets[0]) } })
+    expect(posted.headers.vary).toBe('accept, origin, x-api-key, authorization')
   })
 })
 

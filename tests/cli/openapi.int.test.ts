@@ -74,6 +74,11 @@ test('what a route says of itself stands in the description', () => {
   }
 })
 
+test('whoever opens the address itself is led to what is there', async () => {
+  const { statusCode, headers } = await server.inject('/')
+  expect([statusCode, headers.location]).toEqual([302, '/docs'])
+})
+
 test('the linter finds nothing in the description', async () => {
   const config = await createConfig({
     extends: ['recommended'],

@@ -77,9 +77,10 @@ describe.skipIf(!toolsAreThere())('the examples', () => {
 
   /** Runs a block as it stands, but for the ports; its output, when what it sent is stored. */
   async function outputOf (page: string, { text }: CodeBlock): Promise<string> {
-    const { http, clickHouse } = millrace.place.ports
+    const { http, processors, clickHouse } = millrace.place.ports
     const script = text
       .replaceAll(/(localhost|127\.0\.0\.1):8080/g, `127.0.0.1:${http}`)
+      .replaceAll('127.0.0.1:8081', `127.0.0.1:${processors}`)
       .replaceAll('127.0.0.1:8123', `127.0.0.1:${clickHouse}`)
     const env = { PATH: process.env['PATH'], KEY_FILE: keyFile, DATA_DIR: millrace.place.directory }
     const { stdout, stderr } = await run('bash', ['-c', preambleOf(page) + script], {

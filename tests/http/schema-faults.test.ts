@@ -1,11 +1,11 @@
-import Ajv from 'ajv'
+import createCompilerFactory from '@fastify/ajv-compiler'
 import { expect, test } from 'vitest'
-import { FORMATS } from '../../contract/index.ts'
 import { toFaults } from '../../http/schema-faults.ts'
+import { VALIDATION_OPTIONS } from '../../http/validation.ts'
 import { questionSchema } from '../../query-api/questions/question-schema.ts'
 import type { SchemaFault } from '../../http/schema-faults.ts'
 
-const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, formats: FORMATS })
+const compile = createCompilerFactory()({}, { customOptions: { ...VALIDATION_OPTIONS, allErrors: true } })
 const question = {
   stream: 'user_tags',
   measures: [{ fn: 'count' }],
@@ -13,7 +13,7 @@ const question = {
 }
 
 function faultsOf (schema: object, value: unknown): string[] {
-  const validate = ajv.compile(schema)
+  const validate = compile({ schema })
   validate(value)
   return toFaults(validate.errors as SchemaFault[]).map(({ path, code, message }) => `${path} ${code} ${message}`)
 }

@@ -186,7 +186,7 @@ describeOnEachLog('whatever stands in the topics', (kind) => {
         stallMsMax: 60_000
       },
       metrics: registry,
-      log: { info: () => {}, warn: () => {}, error: noteFault },
+      log: { debug: () => {}, info: () => {}, warn: () => {}, error: noteFault },
       now: Date.now
     })
   })

@@ -27,7 +27,7 @@ const CONFIG: ProcessorConfig = {
   schemaWaitMs: 0,
   stallMsMax: 60_000
 }
-const SILENT = { info: () => {}, warn: () => {}, error: () => {} }
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /** The processors' sink, which remembers every insert, and does what a test wants before and after each. */
 class WatchedSink implements Sink {

@@ -66,6 +66,12 @@ async function readBack (bytes: Buffer, format: 'Arrow' | 'ArrowStream'): Promis
 }
 
 describe('POST /query', () => {
+  it('refuses parameters: it would leave them out without a word', async () => {
+    const { post } = await start()
+    const answer = await post(QUESTION, {}, '/query?limit=1')
+    expect([answer.statusCode, answer.json().code, answer.json().errors[0].path]).toEqual([400, 'invalid_parameter', 'limit'])
+  })
+
   it('answers with rows, source, what it read, and how far it reaches', async () => {
     const { post } = await start()
     const answer = await post(QUESTION)
