@@ -135,7 +135,7 @@ export function progressBar (
   stream: NodeJS.WritableStream = process.stderr
 ): { show: (done: number, total: number) => void, stop: () => void } {
   const bar = new SingleBar({
-    format: '{bar} {percentage}% | {value} of {total} offsets | {eta_formatted} left',
+    format: '{bar} {percentage}% | {value} of {total} offsets | {duration_formatted}',
     stream,
     noTTYOutput: true,
     notTTYSchedule: PROGRESS_LINE_MS

@@ -16,13 +16,14 @@ export async function runRole (role: Role, env: NodeJS.ProcessEnv): Promise<void
   const log = createLog(role.name, settings)
   const running = await role.start(settings, { log, processEnv: env })
   const message: RoleMessage = { ready: running.url === undefined ? {} : { url: running.url } }
+  // Before the parent is told, so that its own line comes last.
+  if (running.url !== undefined) log.info({ url: running.url }, `ready at ${running.url}`)
   process.send?.(message)
   if (running.url === undefined) {
     await running.close()
     process.disconnect?.()
     return
   }
-  log.info({ url: running.url }, `ready at ${running.url}`)
   const options = { delay: settings.SHUTDOWN_MS_MAX, logger: false } as const
   const grace = closeWithGrace(options, async ({ err, signal }) => {
     if (err !== undefined) log.fatal({ err }, 'fault')

@@ -95,7 +95,10 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
   const found = await store.selectOf(view)
   const select = found === undefined ? '' : selectOfView(tables, found)
   if (!isRebuildable(tables, select)) {
-    throw new ReplayError('no_such_view', `${live} is not filled by a view ${view} from ${stream.tables.raw}`)
+    const { bySubject, byMinute, byTime } = stream.tables
+    const offered = [bySubject, byMinute, byTime].filter((table) => table !== undefined).join(', ') || 'no table'
+    throw new ReplayError('no_such_view',
+      `${live} is not filled by a view ${view} from ${stream.tables.raw}; of this stream can be rebuilt: ${offered}`)
   }
   const columns = await store.columnsOf(live)
   return {

@@ -43,7 +43,7 @@ export async function replayInto (options: ReplayIntoOptions): Promise<IntoRepor
   if (!TABLE_NAME.test(into)) throw new ReplayError('invalid_name', `${into} is no name for a table`)
   const found = await store.stateOf(into)
   if (found === undefined && await store.exists(into)) {
-    throw new ReplayError('table_exists', `${database}.${into} exists, and no replay made it`)
+    throw new ReplayError('table_exists', `${database}.${into} exists, and no replay into it is under way: name another one, or drop it`)
   }
   const state = found ?? await begin(options)
   if (state.fromMs !== arrivals.fromMs || state.toMs !== arrivals.toMs) {
