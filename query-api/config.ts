@@ -28,7 +28,7 @@ export const queryApiSettings = {
     description: 'Milliseconds between the starts of two queries of profiles: what arrives meanwhile shares one.'
   }),
   STATISTICS_QUERY_INTERVAL_MS: Type.Integer({
-    default: 100,
+    default: 70,
     minimum: 0,
     maximum: 1000,
     description: 'The same of users, and of visits.'
