@@ -8,9 +8,12 @@ import type { Cell } from '../../../query-api/questions/answer.ts'
 import type { QuestionInput } from '../../../query-api/questions/parse-question.ts'
 import type { TestClickHouse } from '../../support/clickhouse.ts'
 
-const questions = codeBlocks('docs/query.md')
-  .filter(({ section, language }) => section === 'Ten questions of a retailer' && language === 'json')
-  .map(({ text }) => JSON.parse(text) as QuestionInput)
+/** Lines of an answer that the page shows: the names of the columns and the first rows. */
+const LINES_SHOWN = 4
+
+const blocks = codeBlocks('docs/query.md').filter(({ section }) => section === 'Ten questions of a retailer')
+const questions = blocks.filter(({ language }) => language === 'json').map(({ text }) => JSON.parse(text) as QuestionInput)
+const shown = blocks.filter(({ language }) => language === 'csv').map(({ text }) => text.trim().split('\n').map((line) => line.trim()))
 const tags = randomTags(20_000, Date.UTC(2026, 9, 23), Date.UTC(2026, 9, 30), randomOf(1))
 const events = tags.map(modelTag).map(({ ms, fields }) => ({ ms, fields: { ...fields, time: ms } }))
 
@@ -27,6 +30,11 @@ afterAll(async () => {
 })
 
 it('has ten questions', () => { expect(questions).toHaveLength(10) })
+
+it.each(questions.map((question, index) => [index + 1, question] as const))('question %i of docs/query.md has the answer that the page shows', async (number, question) => {
+  const { body } = await server.inject({ method: 'POST', url: '/query', payload: question, headers: { accept: 'text/csv' } })
+  expect(shown[number - 1]).toEqual(body.trimEnd().split('\r\n').slice(0, LINES_SHOWN))
+})
 
 it.each(questions.map((question, index) => [index + 1, question] as const))('question %i of docs/query.md is answered as a plain evaluator does', async (_number, question) => {
   const answer = await server.inject({ method: 'POST', url: '/query', payload: question })
