@@ -32,8 +32,6 @@ const BOUNDARY_TRIES_MAX = 50
 /** Counts differ for a moment while an insert is under way. */
 const COUNT_PAUSE_MS = 500
 const COUNT_MS_MAX = 30_000
-/** Some statements of tens of milliseconds, and the batches that are under way. */
-const CLOSED_MS_MAX = 10_000
 const DAY_MS = 86_400_000
 
 export interface RebuildOptions extends ReplaySources {
@@ -48,10 +46,8 @@ export interface RebuildOptions extends ReplaySources {
   now: () => number
   /** How long the counts may differ, in milliseconds. Default 30 s. */
   countMsMax?: number
-  /** How long the swap waits for a running erasure, and then for the batches under way. Default 60 s. */
+  /** How long the swap waits for a running erasure, and then for a moment between batches. Default 60 s. */
   swapWaitMsMax?: number
-  /** How long inserts are refused at most while the tables change places, in milliseconds. Default 10 s. */
-  closedMsMax?: number
 }
 
 export interface ReplayReport {
@@ -64,10 +60,9 @@ export interface ReplayReport {
   resumed: boolean
 }
 
-interface Rebuild extends RebuildOptions, Omit<Swap, 'ends'> {
+interface Rebuild extends RebuildOptions, Swap {
   delivery: Delivery
   swapWaitMsMax: number
-  closedMsMax: number
   units: readonly string[]
 }
 
@@ -80,7 +75,7 @@ export async function rebuild (options: RebuildOptions): Promise<ReplayReport> {
   const state = resumed ? found : await begin(work)
   await readLog({ ...work, table: names.input, state })
   await compareCounts(work, names.target, state)
-  await swap({ ...work, ends: state.ends })
+  await swap(work)
   await leaveOutBegun(work)
   const events = await compareCounts(work, live, state)
   await store.forgetState(live)
@@ -109,8 +104,7 @@ async function prepare (options: RebuildOptions): Promise<Rebuild> {
     delivery: { eventLog, group: config.group, topic: stream.topic },
     isRollup: !columns.includes('_offset'),
     units: await store.unitsOf(live),
-    swapWaitMsMax: options.swapWaitMsMax ?? ERASURE_WAIT_MS_MAX,
-    closedMsMax: options.closedMsMax ?? CLOSED_MS_MAX
+    swapWaitMsMax: options.swapWaitMsMax ?? ERASURE_WAIT_MS_MAX
   }
 }
 
@@ -143,7 +137,7 @@ async function settleBoundary ({ store, tables, names, select, delivery, signal 
   for (let attempt = 0; attempt < BOUNDARY_TRIES_MAX; attempt++) {
     signal.throwIfAborted()
     const ends = await endsOf(delivery)
-    await store.run(createLiveView(tables, select, ends))
+    await store.run([createLiveView(tables, select, ends)])
     if (await noneBegunBeyond(delivery, ends)) return ends
     // Some of the batch may have come through the view: it, and what is under way, must leave no trace.
     await store.run([`DROP TABLE ${tables.database}.${names.liveView} SYNC`])

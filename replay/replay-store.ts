@@ -160,12 +160,6 @@ WHERE NOT (${beyond(ends)}) AND received_at >= fromUnixTimestamp64Milli({from_ms
     return Number(row?.rows ?? 0)
   }
 
-  /** The database's clock, epoch milliseconds. */
-  async nowMs (): Promise<number> {
-    const [row] = await this.#rows<{ ms: string }>('SELECT toString(toUnixTimestamp64Milli(now64(3))) AS ms', {})
-    return Number(row?.ms)
-  }
-
   /** Newest arrival in a raw table, epoch milliseconds; 0 where it is empty. */
   async newestArrival (raw: string): Promise<number> {
     const [row] = await this.#rows<{ ms: string }>(

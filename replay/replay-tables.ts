@@ -56,52 +56,15 @@ export function createRebuild (tables: RebuildTables, stream: string, select: st
   ]
 }
 
-/**
- * Lets what the processors insert from the boundary on flow into the target too. The view is changed at once,
- * to what it is: a table that knows the tokens of a view that was never changed does not know them again
- * after its first change (seen in chDB 3.4.0); after further ones it does.
- */
+/** Lets what the processors insert from the boundary on flow into the target too. */
 export function createLiveView (
   tables: RebuildTables, select: string, ends: Readonly<Record<string, number>>
-): string[] {
+): string {
   const { database } = tables
   const { target, liveView } = rebuildNames(tables)
-  return [
-    `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
-      selectWhere(tables, select, beyond(ends)),
-    changeLiveView(tables, select, ends)
-  ]
+  return `CREATE MATERIALIZED VIEW ${database}.${liveView} TO ${database}.${target} AS ` +
+    selectWhere(tables, select, beyond(ends))
 }
-
-/** Has the view of `createLiveView` refuse what a closing says, or nothing any more. */
-export function changeLiveView (
-  tables: RebuildTables, select: string, ends: Readonly<Record<string, number>>, closing?: Closing
-): string {
-  const where = beyond(ends)
-  const change = closing === undefined
-    ? selectWhere(tables, select, where)
-    : selectWhere(tables, select, `(${where}) AND ${notRefused(closing)}`) + CUSTOM_CODE
-  return `ALTER TABLE ${tables.database}.${rebuildNames(tables).liveView} MODIFY QUERY ${change}`
-}
-
-/** What a view refuses: an insert that has some of it fails, and can be repeated. */
-export interface Closing {
-  /** By partition: the offset from which on records are refused. */
-  from: Readonly<Record<string, number>>
-  /** For how long, by the database's clock: epoch milliseconds. */
-  untilMs: number
-}
-
-function notRefused ({ from, untilMs }: Closing): string {
-  const isClosed = `now64(3, 'UTC') < fromUnixTimestamp64Milli(${untilMs}, 'UTC')`
-  const refusal = `throwIf(${beyond(from)}, 'The tables of a rebuild change places', toInt16(${REFUSED_CODE}))`
-  return `NOT if(${isClosed}, ${refusal} = 1, false)`
-}
-
-/** TABLE_IS_READ_ONLY: the processors repeat such an insert for ever (clickhouse/faults.ts). */
-const REFUSED_CODE = 242
-/** Lets a query say with which code it is refused. */
-const CUSTOM_CODE = ' SETTINGS allow_custom_error_code_in_throwif = 1'
 
 /**
  * Has the live view leave out what is stored already: the records below `stored`, as far as they arrived

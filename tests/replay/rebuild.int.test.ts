@@ -77,55 +77,42 @@ describe.each(TABLES)('an insert that is repeated around the swap of %s', (table
     await expectEachOnce()
   })
 
-  const swapped = () => until('the tables have changed places', DEADLINE_MS, () => bench.store.hasSwapped || undefined)
-
-  /** Between the last look and the swap: an event whose insert is tried, or stored, and again after it. */
-  function insertOnBothSides (cookie: string, until: 'tried' | 'stored'): void {
-    const tried = Promise.withResolvers<void>()
-    bench.sink.failed = (request) => { if (isOf(cookie, request) && until === 'tried') tried.resolve() }
-    bench.sink.after = async (request) => {
-      if (!isOf(cookie, request) || bench.store.hasSwapped) return
-      tried.resolve()
-      await swapped()
-      throw new Error('the answer is lost')
-    }
-    bench.newStore().beforeSwap = async () => {
-      await bench.append(cookie)
-      await tried.promise
-    }
-  }
-
-  test('of a batch that begins between the last look and the swap, is stored once', async () => {
+  test('of a batch that begins between the last look and the swap, is stored once, or else the counts tell', async () => {
+    const swapped = () => until('the tables have changed places', DEADLINE_MS, () => bench.store.hasSwapped || undefined)
     bench.sink.before = async (request) => { if (isOf('after', request)) await swapped() }
     bench.store.beforeSwap = async () => await bench.append('after')
     await bench.rebuild(table)
     await bench.isStored()
     await expectEachOnce()
 
-    insertOnBothSides('both', 'tried')
-    await bench.rebuild(table, { closedMsMax: DEADLINE_MS })
+    const inserted = Promise.withResolvers<void>()
+    bench.sink.after = async (request) => {
+      if (!isOf('before', request)) return
+      inserted.resolve()
+      await swapped()
+    }
+    bench.newStore().beforeSwap = async () => {
+      await bench.append('before')
+      await inserted.promise
+    }
+    await bench.rebuild(table)
     await bench.isStored()
     await expectEachOnce()
-  })
 
-  test('where the command stood still there for long, is told by the counts', async () => {
-    insertOnBothSides('both', 'stored')
-    const late = { countMsMax: 1_000, closedMsMax: 1_000 }
-    await expect(bench.rebuild(table, late)).rejects.toMatchObject({ code: 'counts_differ' })
+    const again = Promise.withResolvers<void>()
+    bench.sink.after = async (request) => {
+      if (!isOf('both', request) || bench.store.hasSwapped) return
+      again.resolve()
+      await swapped()
+      throw new Error('the answer is lost')
+    }
+    bench.newStore().beforeSwap = async () => {
+      await bench.append('both')
+      await again.promise
+    }
+    await expect(bench.rebuild(table, { countMsMax: 1_000 })).rejects.toMatchObject({ code: 'counts_differ' })
     bench.newStore()
     await bench.rebuild(table)
-    await expectEachOnce()
-  })
-
-  test('goes on by itself where the command was killed at the swap, and another rebuild is as good', async () => {
-    bench.store.afterSwap = async () => { throw new Error('killed') }
-    await expect(bench.rebuild(table, { closedMsMax: 500 })).rejects.toThrow('killed')
-    await bench.append('later', 15)
-    await bench.isStored()
-    await expectEachOnce()
-    bench.newStore()
-    await bench.rebuild(table)
-    await bench.sink.insertAgain()
     await expectEachOnce()
   })
 })

@@ -35,7 +35,6 @@ class WatchedSink implements Sink {
   readonly #sink: Sink
   before: (request: InsertRequest) => Promise<void> = async () => {}
   after: (request: InsertRequest) => Promise<void> = async () => {}
-  failed: (request: InsertRequest) => void = () => {}
 
   constructor (sink: Sink) {
     this.#sink = sink
@@ -44,12 +43,7 @@ class WatchedSink implements Sink {
   async insert (request: InsertRequest): Promise<void> {
     this.requests.push(request)
     await this.before(request)
-    try {
-      await this.#sink.insert(request)
-    } catch (error) {
-      this.failed(request)
-      throw error
-    }
+    await this.#sink.insert(request)
     await this.after(request)
   }
 
@@ -202,7 +196,7 @@ export class ReplayBench {
   }
 
   async rebuild (
-    live: string, limits: Pick<RebuildOptions, 'countMsMax' | 'swapWaitMsMax' | 'closedMsMax'> = {}
+    live: string, limits: Pick<RebuildOptions, 'countMsMax' | 'swapWaitMsMax'> = {}
   ): Promise<ReplayReport> {
     return await rebuild({ ...this.#options(), live, now: Date.now, ...limits })
   }
