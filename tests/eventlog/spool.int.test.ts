@@ -105,15 +105,20 @@ test('a forward of which the confirmation was lost is repeated, with its mark', 
   expect(log.stored.length).toBeGreaterThan(1)
 })
 
-test('a full spool refuses what does not fit, keeps what it has, and is not ready', async () => {
-  const log = new MoodyLog()
-  const spool = open(log, { bytesMax: 8192 })
+/** Ends with the log away and `a` and `b` in the spool. */
+async function expectRoomForTwo (spool: ReturnType<typeof open>, log: MoodyLog): Promise<void> {
   log.mood = 'away'
   await expect(append(spool, 'unknown')).rejects.toThrow()
   await append(spool, 'a')
   await append(spool, 'b')
   await expect(append(spool, 'c')).rejects.toThrow('The spool is full')
   await expect(spool.checkAppend(TOPIC)).rejects.toThrow(LogUnavailableError)
+}
+
+test('a full spool refuses what does not fit, keeps what it has, and is not ready', async () => {
+  const log = new MoodyLog()
+  const spool = open(log, { bytesMax: 8192 })
+  await expectRoomForTwo(spool, log)
   log.mood = 'up'
   await drained(spool)
   await append(spool, 'd')
@@ -215,12 +220,7 @@ test('what the log refused counts as what waits does, also after a restart, unti
   expect(first.refusedBytes).toBe(32_768)
   await first.close()
   const spool = open(log, { bytesMax: 40_960 })
-  log.mood = 'away'
-  await expect(append(spool, 'unknown')).rejects.toThrow()
-  await append(spool, 'a')
-  await append(spool, 'b')
-  await expect(append(spool, 'c')).rejects.toThrow('The spool is full')
-  await expect(spool.checkAppend(TOPIC)).rejects.toThrow(LogUnavailableError)
+  await expectRoomForTwo(spool, log)
   await rm(join(directory, 'refused'), { recursive: true })
   await until('there is room again', DEADLINE_MS, () => append(spool, 'd').then(() => true, () => undefined))
   log.mood = 'up'
